@@ -92,8 +92,10 @@ def verify_consistency(first: int, second: int, first_root: bytes, second_root: 
 
 
 def _climb(node: int, last: int, digest: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes] | None:
-    """From ``digest``, node ``node`` of a level whose last is ``last``, to the root: of the tree that ends in that node,
-    and of the whole tree. None when the path is too short or too long."""
+    """From ``digest``, node ``node`` of a level whose last is ``last``, up to two roots.
+
+    They are the root of the tree that ends in that node, and of the whole tree; None for a path of the wrong length.
+    """
     old = new = digest
     for sibling in path:
         if last == 0:
