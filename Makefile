@@ -1,0 +1,38 @@
+# make demo   the main job, live, to a checked end         make test   every check and test
+# Both set everything up themselves. Needed: Python >= 3.11 and make. PYTHON=python3.12 chooses another interpreter.
+
+SHELL := /bin/sh
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check unit clean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP) ## Make .venv with the pinned dependencies (a JRE too, if no Java >= 17 is here)
+
+$(STAMP): pyproject.toml constraints.txt .ci/setup
+	@VENV=$(VENV) sh .ci/setup
+	@touch $@
+
+demo: $(STAMP) ## The main job on two live databases, with a kill in the middle, to a checked end
+	@$(BIN)/cdc demo
+
+test: check ## Everything: check, then all tests on real servers
+	$(BIN)/python -m pytest --require-services
+
+check: $(STAMP) ## Lint, types, import contracts, unit and property tests: no servers
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit tests/property tests/house
+
+unit: $(STAMP) ## Unit tests only
+	$(BIN)/python -m pytest -q tests/unit
+
+clean: ## Stop the local stack and delete .cdc and .venv
+	@if [ -x $(BIN)/cdc ] && [ -d .cdc ]; then $(BIN)/cdc local reset --yes; fi
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

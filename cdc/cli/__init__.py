@@ -1,0 +1,85 @@
+"""The command line: one file per noun, loaded only when that noun is used.
+
+Data goes to standard output, everything else to standard error. Exit codes: 0 ok · 1 failure · 2 usage · 3 not found ·
+4 conflict or precondition · 5 unreachable · 6 check failed · 10 changes pending · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+NOUNS = {
+    "demo": ("cdc.cli.demo:demo", "Run the main job before your eyes, on real databases, to a checked end."),
+    "local": ("cdc.cli.local:local", "Start and stop the native stack: PostgreSQL, Kafka, Kafka Connect."),
+    "replicate": ("cdc.cli.replicate:replicate", "Run the replicator: from Kafka into the warehouse's log and tables."),
+    "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
+    "migrate": ("cdc.cli.migrate:migrate", "Bring the warehouse and the privacy store to the newest version."),
+    "connectors": ("cdc.cli.connectors:connectors", "Apply and list the Debezium connectors."),
+    "policy": ("cdc.cli.policy:policy", "Explain what a policy does to each column."),
+    "keys": ("cdc.cli.keys:keys", "Create the keyring and show the keys' state."),
+}
+"""Noun → where its command is, and its line in ``cdc --help`` (so that help loads nothing)."""
+
+
+class Nouns(click.Group):
+    """The root group. A noun's module is imported when the noun is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The nouns that this installation has."""
+        return [noun for noun, (place, _line) in NOUNS.items() if find_spec(place.partition(":")[0]) is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one noun's module and take its command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module, _, name = NOUNS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(noun, NOUNS[noun][1]) for noun in self.list_commands(ctx)])
+
+
+@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(version("cdc-audit"), prog_name="cdc")
+def root() -> None:
+    """Database changes, protected, exactly once, in a tamper-evident log.
+
+    Start with `cdc demo`, or with `cdc local up` and `cdc replicate`.
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code. An error is one line, and one line of what to do."""
+    try:
+        code = root.main(prog_name="cdc", standalone_mode=False)
+    except click.exceptions.Abort:  # Ctrl-C, or the end of input at a question
+        code = _say("interrupted", None, 130)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:  # the reader of our output left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        exit_code: Any = getattr(error, "exit_code", None)
+        if not isinstance(exit_code, int):
+            raise
+        code = _say(str(error), getattr(error, "hint", None), exit_code)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str, hint: str | None, code: int) -> int:
+    click.echo(f"cdc: {message}", err=True)
+    if hint:
+        click.echo(f"  → {hint}", err=True)
+    return code

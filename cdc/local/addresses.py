@@ -1,0 +1,155 @@
+"""Ports, passwords and connection strings of one stack, chosen at its first start and kept in ``stack.json``."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import secrets
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from cdc.errors import ConfigError
+from cdc.local.private_file import write_private
+
+SOURCES = ("trading", "portfolio")
+"""The source databases; a connector, a topic and a log each."""
+
+PORTS = ("source", "warehouse", "broker", "controller", "connect")
+_USERS = ("source_admin", "debezium", "warehouse_admin", "cdc_replicator", "cdc_auditor", "cdc_privacy")
+_RANGE = range(20_000, 32_000)
+"""Below Linux's default range of ephemeral ports: an outgoing connection does not take a port of ours while we are down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is decided once per state folder."""
+
+    ports: Mapping[str, int]
+    passwords: Mapping[str, str] = field(repr=False)
+    cluster_id: str
+
+
+def new_choices() -> Choices:
+    """Free ports, random passwords, a new Kafka cluster id."""
+    taken: set[int] = set()
+    ports = {name: free_port(taken) for name in PORTS}
+    passwords = {user: secrets.token_hex(16) for user in _USERS}
+    return Choices(ports, passwords, _kafka_uuid())
+
+
+def _kafka_uuid() -> str:
+    """22 characters of base64; like Kafka's own ids never with a leading dash, which its tools take for an option."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        if not text.startswith("-"):
+            return text
+
+
+def load(path: Path) -> Choices | None:
+    """The choices made earlier; None when there are none.
+
+    Raises:
+        ConfigError: the file is not what this version wrote.
+    """
+    try:
+        raw = json.loads(path.read_text())
+        choices = Choices(raw["ports"], raw["passwords"], raw["cluster_id"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path}: not a stack description", hint="cdc local reset") from None
+    if set(choices.ports) != set(PORTS) or set(choices.passwords) != set(_USERS):
+        raise ConfigError(f"{path}: written by another version", hint="cdc local reset")
+    return choices
+
+
+def save(path: Path, choices: Choices) -> None:
+    """Write the choices, readable by their owner only."""
+    write_private(path, json.dumps(asdict(choices), indent=2) + "\n")
+
+
+def with_new_port(choices: Choices, *names: str) -> Choices:
+    """The same choices with other ports for ``names``."""
+    taken = set(choices.ports.values())
+    return replace(choices, ports={**choices.ports, **{name: free_port(taken) for name in names}})
+
+
+def free_port(taken: set[int]) -> int:
+    """A loopback port that nobody listens on now; added to ``taken``."""
+    for port in random.SystemRandom().sample(_RANGE, 400):
+        if port not in taken and is_free(port):
+            taken.add(port)
+            return port
+    raise ConfigError("no free TCP port on 127.0.0.1 between 20000 and 32000", hint="ss -ltn")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """One source database: as Debezium's role, and as superuser."""
+
+    dsn: str = field(repr=False)
+    admin_dsn: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where every part answers. DSNs hold passwords, so none of them is in the ``repr``."""
+
+    source_port: int
+    warehouse_port: int
+    broker_port: int
+    connect_port: int
+    warehouse_dsn: str = field(repr=False)
+    warehouse_admin_dsn: str = field(repr=False)
+    auditor_dsn: str = field(repr=False)
+    privacy_dsn: str = field(repr=False)
+    privacy_admin_dsn: str = field(repr=False)
+    sources: Mapping[str, SourceAddress]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The broker."""
+        return f"127.0.0.1:{self.broker_port}"
+
+    @property
+    def connect_url(self) -> str:
+        """The worker's REST interface."""
+        return f"http://127.0.0.1:{self.connect_port}"
+
+
+def addresses_of(choices: Choices) -> Addresses:
+    """Spell the connection strings out."""
+
+    def dsn(cluster: str, database: str, user: str, password: str) -> str:
+        return f"host=127.0.0.1 port={choices.ports[cluster]} dbname={database} user={user} password={choices.passwords[password]}"
+
+    return Addresses(
+        source_port=choices.ports["source"],
+        warehouse_port=choices.ports["warehouse"],
+        broker_port=choices.ports["broker"],
+        connect_port=choices.ports["connect"],
+        warehouse_dsn=dsn("warehouse", "warehouse", "cdc_replicator", "cdc_replicator"),
+        warehouse_admin_dsn=dsn("warehouse", "warehouse", "postgres", "warehouse_admin"),
+        auditor_dsn=dsn("warehouse", "warehouse", "cdc_auditor", "cdc_auditor"),
+        privacy_dsn=dsn("warehouse", "privacy", "cdc_privacy", "cdc_privacy"),
+        privacy_admin_dsn=dsn("warehouse", "privacy", "postgres", "warehouse_admin"),
+        sources={
+            name: SourceAddress(dsn("source", name, "debezium", "debezium"), dsn("source", name, "postgres", "source_admin"))
+            for name in SOURCES
+        },
+    )

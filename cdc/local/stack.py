@@ -1,0 +1,237 @@
+"""The whole stack under one state folder: two PostgreSQL clusters, a Kafka broker, a Connect worker.
+
+::
+
+    <state>/stack.json   ports and passwords      <state>/source, warehouse, broker, connect   data
+    <state>/cdc.toml     configuration            <state>/log, run, secrets, keyring.json
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdc.errors import CdcError, Conflict, NotFound
+from cdc.local import addresses as addressing
+from cdc.local import artifacts, postgres, prepare, process
+from cdc.local.addresses import Addresses, Choices
+from cdc.local.broker import Broker
+from cdc.local.connect import Worker
+from cdc.local.java import find_java
+from cdc.local.jvm import Jvm
+from cdc.local.part import Part, Report, Runner
+from cdc.local.private_file import private_folder
+
+PARTS = ("source", "warehouse", "broker", "connect")
+PLUGINS = ("debezium-connector-postgres",)
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """One part, as ``cdc local status`` shows it. ``state``: ``up``, ``down``, or what is the matter."""
+
+    name: str
+    state: str
+    pid: int | None
+    address: str
+    log: Path
+
+
+class Stack:
+    """Starts, judges, stops and removes the parts. Safe to use from several processes: a lock file serialises them."""
+
+    def __init__(self, state: Path) -> None:
+        process.require_linux()
+        self.state = state.absolute()
+        self._runner = Runner(self.state / "run")
+        self._parts: dict[str, Part] = {}
+        self._choices: Choices | None = None
+
+    def up(self, report: Report, parts: Iterable[str] = PARTS) -> None:
+        """Bring these parts up, repair what is broken, prepare databases, write ``cdc.toml``. Quick when all run.
+
+        Raises:
+            PartFailed: a part does not come up; the message has the lines of its log that say why.
+            ConfigError: no Java, no PostgreSQL, an artifact that is not what its lock says.
+            Unreachable: a Java artifact cannot be fetched.
+        """
+        wanted = [name for name in PARTS if name in set(parts)]
+        with self._exclusively():
+            self._choose(wanted)
+            _together(*(self._bring_up(name, report) for name in wanted if name != "connect"))
+            if "connect" in wanted:
+                self._start("connect", report)
+            prepare.secrets_and_configuration(self.state, self.addresses(), self._known())
+
+    def down(self, report: Report = lambda _line: None, parts: Iterable[str] = PARTS) -> None:
+        """Stop these parts in good order: Connect, the broker, then the clusters."""
+        if not self.state.is_dir():
+            return
+        wanted = set(parts)
+        with self._exclusively():
+            if self._load() is None:
+                return
+            for name in ("connect", "broker"):
+                if name in wanted:
+                    self._stop(name, report)
+            _together(*(lambda name=name: self._stop(name, report) for name in ("source", "warehouse") if name in wanted))
+
+    def reset(self, report: Report = lambda _line: None) -> None:
+        """Stop everything and delete the state folder.
+
+        Raises:
+            Conflict: the folder is not one of ours.
+        """
+        if not self.state.exists():
+            return
+        if not (self.state / "stack.json").exists() and any(self.state.iterdir()):
+            raise Conflict(f"{self.state} holds no stack.json: it is not a state folder, nothing is deleted")
+        with contextlib.suppress(CdcError):
+            self.down(report)
+        for name in PARTS:
+            for identity in process.working_in(self.state / name, "postgres"):
+                process.stop(identity, postgres.signal.SIGQUIT, 5)
+        shutil.rmtree(self.state)
+        report(f"{self.state} deleted")
+
+    def start(self, part: str, report: Report = lambda _line: None) -> None:
+        """Start one part that was stopped or killed, with its present ports; the others are left alone."""
+        with self._exclusively():
+            self._choose([part])
+            self._start(part, report)
+
+    def stop(self, part: str, report: Report = lambda _line: None) -> None:
+        """Stop one part in good order."""
+        with self._exclusively():
+            self._stop(part, report)
+
+    def restart(self, part: str, report: Report = lambda _line: None) -> None:
+        """Stop and start one part."""
+        self.stop(part, report)
+        self.start(part, report)
+
+    def status(self) -> list[PartStatus]:
+        """Every part, asked at this moment.
+
+        Raises:
+            NotFound: there is no stack in this state folder.
+        """
+        self._known()
+        with ThreadPoolExecutor(len(PARTS)) as pool:
+            return list(pool.map(self._status, PARTS))
+
+    def addresses(self) -> Addresses:
+        """Every port and connection string.
+
+        Raises:
+            NotFound: there is no stack in this state folder.
+        """
+        return addressing.addresses_of(self._known())
+
+    def cluster(self, name: str) -> postgres.Cluster:
+        """The ``source`` or the ``warehouse`` cluster."""
+        choices = self._known()
+        tuning = postgres.SOURCE if name == "source" else postgres.WAREHOUSE
+        return postgres.Cluster(
+            name, self.state / name, self.state / "log" / f"{name}.log", choices.ports[name], choices.passwords[f"{name}_admin"], tuning
+        )
+
+    def _bring_up(self, name: str, report: Report) -> Callable[[], None]:
+        def work() -> None:
+            self._start(name, report)
+            if name == "source":
+                prepare.source_databases(self.cluster(name).dsn("postgres"), self._known())
+                prepare.source_schemas(self.addresses(), report)
+            elif name == "warehouse":
+                prepare.warehouse_databases(self.cluster(name).dsn("postgres"), self._known())
+                prepare.warehouse_schemas(self.addresses(), self.state, report)
+
+        return work
+
+    def _start(self, name: str, report: Report) -> None:
+        self._runner.start(self._part(name, report), report)
+
+    def _stop(self, name: str, report: Report) -> None:
+        part = self._part(name)
+        patience = 30.0
+        if name == "connect" and self._runner.running("broker") is None:
+            patience = 3.0  # without its broker a worker cannot leave the group in order
+        began = time.monotonic()
+        if self._runner.stop(part, report, patience):
+            report(f"{name}: stopped ({time.monotonic() - began:.1f} s)")
+
+    def _status(self, name: str) -> PartStatus:
+        part = self._part(name)
+        identity = self._runner.running(name)
+        trouble = "down" if identity is None else part.ready()
+        return PartStatus(name, trouble or "up", identity.pid if identity else None, f"127.0.0.1:{part.port}", part.logs[-1])
+
+    def _part(self, name: str, fetch: Report | None = None) -> Part:
+        """Describe a part by the present choices; ``fetch`` makes sure that its jars are there."""
+        if name in {"source", "warehouse"}:
+            return self.cluster(name)
+        if name not in PARTS:
+            raise NotFound(f"no part {name!r}; there are: {', '.join(PARTS)}")
+        choices, log = self._known(), self.state / "log"
+        folder = artifacts.runtime_folder()
+        worker = artifacts.read_lock(folder / "worker.lock")
+        plugins = [artifacts.read_lock(folder / f"{plugin}.lock") for plugin in PLUGINS]
+        if fetch is not None:
+            for lock in [worker, *plugins] if name == "connect" else [worker]:
+                artifacts.ensure(lock, fetch)
+        jars = artifacts.jar_folder(worker)
+        broker = Broker(
+            self.state / "broker", log, choices.ports["broker"], choices.ports["controller"], choices.cluster_id,
+            Jvm(find_java(), jars, "512m"),
+        )  # fmt: skip
+        if name == "broker":
+            return broker
+        return Worker(
+            self.state / "connect", log, choices.ports["connect"], broker.address, choices.cluster_id,
+            tuple(artifacts.plugin_path(lock) for lock in plugins), self.state / "secrets", Jvm(find_java(), jars, "1g"),
+        )  # fmt: skip
+
+    def _choose(self, wanted: list[str]) -> None:
+        """Choose ports at the first start; choose again for a part that is down and whose port somebody else has."""
+        choices = self._load() or addressing.new_choices()
+        self._choices = choices
+        lost = []
+        for name in wanted:
+            if self._runner.running(name) is None:
+                names = ("broker", "controller") if name == "broker" else (name,)
+                lost += [port for port in names if not addressing.is_free(choices.ports[port])]
+        self._choices = addressing.with_new_port(choices, *lost)
+        addressing.save(self.state / "stack.json", self._choices)
+
+    def _load(self) -> Choices | None:
+        self._choices = addressing.load(self.state / "stack.json")
+        return self._choices
+
+    def _known(self) -> Choices:
+        choices = self._choices or self._load()
+        if choices is None:
+            raise NotFound(f"no stack in {self.state}", hint="cdc local up")
+        return choices
+
+    @contextlib.contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        for folder in ("", "log", "run", "secrets"):
+            private_folder(self.state / folder)
+        with (self.state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _together(*tasks: Callable[[], object]) -> None:
+    """Run all at once; when some fail, raise the first error after all have ended."""
+    if tasks:
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            futures = [pool.submit(task) for task in tasks]
+        for future in futures:
+            future.result()
