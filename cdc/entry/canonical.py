@@ -20,8 +20,9 @@ class EntryError(CdcError):
 
 
 _encode = msgspec.json.Encoder().encode
+_encode_by_code_point = msgspec.json.Encoder(order="deterministic").encode
 _FIRST_UNORDERED = "\ud800"
-"""Below it, the order of code points is the order of UTF-16 code units."""
+"""Below it, the order of code points is the order of UTF-16 code units (in ASCII above all)."""
 
 
 def canonical(value: object) -> bytes:
@@ -31,7 +32,9 @@ def canonical(value: object) -> bytes:
     surrogates (RFC 8785 §3.2.2.2), or nesting that no reader could follow.
     """
     try:
-        return _encode(_ordered(value))
+        _refuse_other_types(value)
+        data = _encode_by_code_point(value)
+        return data if data.isascii() else _encode(_ordered(value))
     except UnicodeEncodeError:
         raise EntryError("a lone surrogate has no canonical form") from None
     except RecursionError:
@@ -64,16 +67,26 @@ def parse(data: bytes) -> Any:
     return value
 
 
-def _ordered(value: object) -> object:
+def _refuse_other_types(value: object) -> None:
     if value is None or type(value) is str:
-        return value
+        return
     if type(value) is list:
-        return [_ordered(item) for item in value]
-    if type(value) is dict:
-        if not all(type(name) is str for name in value):
-            raise EntryError("the name of a member is not a string")
+        for item in value:
+            _refuse_other_types(item)
+    elif type(value) is dict:
+        for name, item in value.items():
+            if type(name) is not str:
+                raise EntryError("the name of a member is not a string")
+            if type(item) is not str:
+                _refuse_other_types(item)
+    else:
+        raise EntryError(f"{type(value).__name__} has no canonical form")
+
+
+def _ordered(value: object) -> object:
+    if isinstance(value, dict):
         return {name: _ordered(value[name]) for name in member_order(value)}
-    raise EntryError(f"{type(value).__name__} has no canonical form")
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def _utf16(name: str) -> bytes:

@@ -1,0 +1,144 @@
+"""docs/formats.md §3, §3.1: rows through time — keys, versions, and each before image equal to the after image before it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import NamedTuple
+
+from tests.independent import canonical, images
+
+Schemas = dict[tuple[str, str, str], dict]
+
+
+class Version(NamedTuple):
+    seq: int
+    version: int
+    image: str | None  # canonical text of the after image; None once the row is deleted
+    subject: str
+    pair: tuple[str, str, str]
+
+
+class Rows:
+    def __init__(self) -> None:
+        self._latest: dict[tuple[str, str], Version] = {}
+        self._truncated: dict[str, int] = {}
+        self._known: set[str] = set()  # tables whose rows are all in the log, since their baseline
+        self._copies: dict[str, Counter[str]] = {}
+        self._pairs: dict[str, set[tuple[str, str, str]]] = {}
+        self._moving: dict | None = None  # the delete of a key change, until its create
+
+    def judge(self, entry: dict, schemas: Schemas) -> list[str]:
+        """What is wrong with this entry, given the rows as the entries before it left them."""
+        kind, table = entry["kind"], entry.get("table", "")
+        if kind == "baseline":
+            tables = entry["content"]["tables"]
+            self._known |= {name for name, status in tables.items() if status.upper() in ("SUCCEEDED", "EMPTY")}
+        elif kind == "absent":
+            self._latest.pop((table, canonical.write(entry["key"])), None)
+        elif kind == "truncate" and "replay_of" not in entry:
+            self._truncated[table] = int(entry["seq"])
+            self._copies.pop(table, None)
+        elif kind == "change":
+            pair = (table, entry["schema"], entry["plan"])
+            self._pairs.setdefault(table, set()).add(pair)
+            found = self._judge_images(entry, schemas[pair])
+            if "replay_of" in entry:  # recorded, not applied
+                return found
+            if isinstance(entry["key"], str):
+                return found + self._judge_copies(entry)
+            return found + self._judge_key_change(entry) + self._judge_version(entry, pair, schemas)
+        return []
+
+    def _judge_images(self, entry: dict, content: dict) -> list[str]:
+        found = []
+        for side in ("after", "before"):
+            if side not in entry:
+                continue
+            faults = images.image_faults(entry[side], entry["subject"][side], content)
+            found += [f"{side}: {fault}" for fault in faults]
+            if isinstance(entry["key"], list) and not faults:
+                expected = [entry[side][name] for name in content["key"]]
+                if {"unavailable": "toast"} not in expected and entry["key"] != expected:
+                    found.append(f"the key is not that of the {side} image")
+        if bool(content["key"]) != isinstance(entry["key"], list):
+            found.append("the kind of row key does not follow from the schema")
+        if isinstance(entry["key"], str) and ("after" in entry or "before" in entry):
+            image = entry["after"] if "after" in entry else entry["before"]
+            if entry["key"] != canonical.digest(image):
+                found.append("the key is not the digest of the image")
+        return found
+
+    def _judge_version(self, entry: dict, pair: tuple[str, str, str], schemas: Schemas) -> list[str]:
+        found = []
+        where = (entry["table"], canonical.write(entry["key"]))
+        last = self._latest.get(where)
+        if entry["version"] != str(last.version + 1 if last else 1):
+            found.append("version does not follow the row's version before")
+        if entry["prev"] != (str(last.seq) if last else None):
+            found.append("prev is not the row's version before")
+        found += self._judge_continuity(entry, last, pair, schemas)
+        self._latest[where] = Version(
+            seq=int(entry["seq"]),
+            version=int(entry["version"]),
+            image=canonical.write(entry["after"]) if "after" in entry else None,
+            subject=entry["subject"].get("after", ""),
+            pair=pair,
+        )
+        return found
+
+    def _judge_continuity(
+        self, entry: dict, last: Version | None, pair: tuple[str, str, str], schemas: Schemas
+    ) -> list[str]:
+        operation = entry["operation"]
+        if operation == "r":
+            return []
+        if last is None:
+            minted = any(isinstance(part, dict) for part in entry["key"])  # an erased token is minted anew
+            if operation in "ud" and entry["table"] in self._known and not minted:
+                return ["a change of a row that the log does not have"]
+            return []
+        live = last.image is not None and self._truncated.get(entry["table"], -1) < last.seq
+        if operation == "c":
+            return ["an insert of a row that is there"] if live else []
+        if not live:
+            return ["a change of a row that is gone"]
+        if "before" not in entry or "before-missing" in entry.get("flags", ()):
+            return []
+        if last.pair == pair and canonical.write(entry["before"]) == last.image:
+            return []
+        columns = images.same(
+            json.loads(str(last.image)), last.subject, schemas[last.pair],
+            entry["before"], entry["subject"]["before"], schemas[pair],
+        )  # fmt: skip
+        return [f"the before image is not the row's after image before: {', '.join(columns)}"] if columns else []
+
+    def _judge_copies(self, entry: dict) -> list[str]:
+        """Keyless rows are copies under one key; only where no schema or plan change gave them new keys."""
+        table = entry["table"]
+        copies = self._copies.setdefault(table, Counter())
+        found = []
+        if entry["operation"] in "ud" and "before" in entry:
+            gone = canonical.digest(entry["before"])
+            if copies[gone] < 1 and table in self._known and len(self._pairs[table]) == 1:
+                found.append("a change of a keyless row that the log does not have")
+            copies[gone] -= 1
+        if "after" in entry:
+            copies[entry["key"]] += 1
+        return found
+
+    def _judge_key_change(self, entry: dict) -> list[str]:
+        """``d`` with the new key, then ``c`` with the old one, of one table, with no other change between."""
+        left, self._moving = self._moving, None
+        if left is not None and not (
+            entry["operation"] == "c"
+            and entry["table"] == left["table"]
+            and entry.get("linked_key") == left["key"]
+            and entry["key"] == left["linked_key"]
+        ):
+            return ["the delete of a key change is not followed by its create"]
+        if "linked_key" in entry and left is None:
+            if entry["operation"] != "d":
+                return ["the create of a key change does not follow its delete"]
+            self._moving = entry
+        return []

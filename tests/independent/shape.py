@@ -1,0 +1,117 @@
+"""docs/formats.md §3: which members an entry has, by kind, and how each is spelt."""
+
+from __future__ import annotations
+
+import re
+
+RECORD = "change end message schema truncate quarantined baseline"
+LATER = "resolved gap absent"
+"""Reserved kinds: those that a record caused have its identity, others have none."""
+ALL = f"{RECORD} {LATER} operation"
+
+# member: (kinds that must have it, kinds that may have it)
+MEMBERS = {
+    "after": ("", "change"),
+    "before": ("", "change"),
+    "body": ("", "change message schema quarantined baseline resolved gap operation"),
+    "captured_at": ("change message schema truncate baseline", f"end quarantined {LATER}"),
+    "committed_at": ("change message schema truncate", f"end quarantined {LATER}"),
+    "content": ("schema message baseline quarantined resolved gap operation", ""),
+    "epoch": ("", f"{RECORD} {LATER}"),
+    "flags": ("", ALL),
+    "format": (ALL, ""),
+    "key": ("change absent", ""),
+    "kind": (ALL, ""),
+    "linked_key": ("", "change"),
+    "offset": (RECORD, LATER),
+    "operation": ("change truncate message", ""),
+    "ordered_at": (ALL, ""),
+    "ordinal": (RECORD, LATER),
+    "origin": (ALL, ""),
+    "partition": (RECORD, LATER),
+    "plan": ("change schema truncate", ""),
+    "position": ("change message truncate", "end"),
+    "prev": ("", "change"),
+    "produced_at": (RECORD, LATER),
+    "replay_of": ("", "change truncate message"),
+    "salt": (ALL, ""),
+    "schema": ("change schema truncate", ""),
+    "seq": (ALL, ""),
+    "subject": ("change", ""),
+    "table": ("change schema truncate absent", ""),
+    "topic_id": (RECORD, LATER),
+    "transaction": ("end", "change message schema truncate quarantined"),
+    "version": ("", "change"),
+}
+MUST = {kind: {name for name, (must, _) in MEMBERS.items() if kind in must.split()} for kind in ALL.split()}
+MAY = {kind: {name for name, (_, may) in MEMBERS.items() if kind in may.split()} for kind in ALL.split()}
+
+DECIMAL = r"0|[1-9][0-9]*"
+NAME = r'[a-z_][a-z0-9_$]*|"(?:[^"]|"")+"'
+SPELT = {
+    **dict.fromkeys(
+        "captured_at committed_at offset ordered_at ordinal partition produced_at seq version".split(), DECIMAL
+    ),
+    "format": "1",
+    "operation": "[cudrtm]",
+    "origin": r"[^/]+/[1-9][0-9]*",
+    "plan": "[0-9a-f]{64}",
+    "replay_of": rf"[^/]+/({DECIMAL})",
+    "salt": "[0-9a-f]{32}",
+    "schema": "[0-9a-f]{64}",
+    "table": rf"({NAME})\.({NAME})",
+    "topic_id": "[A-Za-z0-9_-]{22}",
+}
+SPELT_RE = {name: re.compile(pattern) for name, pattern in SPELT.items()}
+SUBJECT = re.compile(rf"[0-9a-f]{{32}}/({DECIMAL})")
+FLAGS = (["before-missing"], ["keyless"], ["before-missing", "keyless"])
+
+
+def faults(entry: dict, body: dict | None) -> list[str]:
+    """What is wrong with the members of one entry, its body's members among them."""
+    kind = entry.get("kind")
+    if kind not in MUST:
+        return ["unknown kind"]
+    present = set(entry) | set(body or ())
+    found = [f"{name} is missing" for name in sorted(MUST[kind] - present)]
+    found += [f"{name} does not belong in a {kind}" for name in sorted(present - MUST[kind] - MAY[kind])]
+    found += [
+        f"{name} is misspelt"
+        for name, pattern in SPELT_RE.items()
+        if name in entry and not (isinstance(entry[name], str) and pattern.fullmatch(entry[name]))
+    ]
+    if ("body" in entry) != (body is not None):
+        found.append("body is missing, or not wanted")
+    if body is not None and set(entry) & {"after", "before", "content"}:
+        found.append("a member was left beside the body")
+    if "flags" in entry and entry["flags"] not in FLAGS:
+        found.append("flags are not a sorted set of known flags")
+    identity = present & {"offset", "ordinal", "partition", "produced_at", "topic_id"}
+    if len(identity) not in (0, 5):
+        found.append("half an identity")
+    if kind == "change" and not found:
+        found += _change(entry, present)
+    return found
+
+
+def _change(entry: dict, present: set[str]) -> list[str]:
+    found = []
+    images = {"c": {"after"}, "r": {"after"}, "u": {"after", "before"}, "d": {"before"}}.get(entry["operation"])
+    have = present & {"after", "before"}
+    missing = {"before"} if "before-missing" in entry.get("flags", ()) else set()
+    if images is None or have not in (images, images - missing):
+        found.append("images do not suit the operation")
+    subject = entry["subject"]
+    if (
+        not isinstance(subject, dict)
+        or set(subject) != have
+        or not all(SUBJECT.fullmatch(str(s)) for s in subject.values())
+    ):
+        found.append("subject does not name one subject for each image")
+    keyless = "keyless" in entry.get("flags", ())
+    if isinstance(entry["key"], str) != keyless or not isinstance(entry["key"], str | list):
+        found.append("key and flag keyless disagree")
+    chained = not keyless and "replay_of" not in entry
+    if ("version" in entry) != chained or ("prev" in entry) != chained:
+        found.append("version and prev are for rows with a key, and not for replays")
+    return found

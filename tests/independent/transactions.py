@@ -1,0 +1,52 @@
+"""docs/formats.md §3.6: counts of a transaction, as its entries show them and as its END states them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Transactions:
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._count = 0
+        self._tables: Counter[str] = Counter()
+
+    def judge(self, entry: dict) -> list[str]:
+        """What is wrong with the transaction of the next entry."""
+        transaction = entry.get("transaction")
+        if transaction is None:
+            return []
+        if not isinstance(transaction, dict) or not {"id"} <= set(transaction) <= {"end", "id", "order"}:
+            return ["transaction is not id, order and end"]
+        found = []
+        if transaction["id"] != self._id:
+            if self._id is not None:
+                found.append("a transaction begins before the one before it has ended")
+            self._id, self._count, self._tables = transaction["id"], 0, Counter()
+        # a schema entry shares the order of the change that it introduces
+        if entry["kind"] != "schema" and "order" in transaction:
+            self._count += 1
+            self._tables[entry.get("table", "")] += 1
+            if transaction["order"] != str(self._count):
+                found.append("an entry of the transaction is missing before this one")
+        elif entry["kind"] in ("change", "truncate"):
+            found.append("a change without its order")
+        if "end" in transaction:
+            found += self._end(transaction["end"])
+            self._id = None
+        elif entry["kind"] == "end":
+            found.append("an end without transaction.end")
+        return found
+
+    def _end(self, end: dict) -> list[str]:
+        if set(end) != {"count", "offset", "tables"}:
+            return ["transaction.end is not count, offset and tables"]
+        if end["count"] is None:
+            return []
+        found = []
+        if end["count"] != str(self._count):
+            found.append("the transaction does not have the number of entries that its end states")
+        stated = {table: int(count) for table, count in end["tables"].items() if count != "0"}
+        if stated != {table: count for table, count in self._tables.items() if table}:
+            found.append("the transaction does not have the number of entries by table that its end states")
+        return found
