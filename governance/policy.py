@@ -25,7 +25,9 @@ from typing import NoReturn, TypeVar
 import yaml
 
 from governance.errors import PolicyError
-from governance.plan import ColumnRule, Messages, Policy, Protect, Retention, SubjectRule, TableRule
+from governance.plan import ColumnRule, Messages, Plan, Policy, Protect, Retention, SubjectRule, TableRule
+
+__all__ = ["Plan", "Policy", "load", "parse"]
 
 T = TypeVar("T")
 _PART = r'(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")'

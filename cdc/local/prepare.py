@@ -78,15 +78,12 @@ def _run(connection: Connection, files: list[Path], database: str, comment: str)
 def warehouse_schemas(addresses: Addresses, state: Path, report: Report) -> None:
     """Migrate the warehouse and the privacy store, and make the keyring if there is none."""
     from cdc.warehouse.migrate import migrate
-    from governance import migrate as privacy
-    from governance.roots import keyring
+    from governance.setup import set_up
 
     applied = migrate(addresses.warehouse_admin_dsn)
     if applied:
         report(f"warehouse: {len(applied)} migrations applied")
-    privacy.migrate(addresses.privacy_admin_dsn)
-    if not (state / "keyring.json").exists():
-        keyring.create(state / "keyring.json")
+    if set_up(addresses.privacy_admin_dsn, state / "keyring.json").keyring_created:
         report(f"keyring: {state / 'keyring.json'}")
 
 
