@@ -31,7 +31,7 @@ NOUNS = {
 class Nouns(click.Group):
     """The root group. A noun's module is imported when the noun is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The nouns that this installation has."""
         return [noun for noun, (place, _line) in NOUNS.items() if find_spec(place.partition(":")[0]) is not None]
 

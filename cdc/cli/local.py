@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -74,7 +75,10 @@ def reset(state: Path, yes: bool) -> None:
 @_state
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def status(state: Path, output: str) -> None:
-    """Show every part: process, state, address. JSON has every DSN too, with passwords. Exit code 5 when a part is down."""
+    """Show every part: process, state, address. JSON has every DSN too, with passwords.
+
+    Exit code 5 when a part is down.
+    """
     stack = Stack(state)
     parts = stack.status()
     if output == "json":
@@ -96,9 +100,7 @@ def _document(stack: Stack, parts: list[PartStatus]) -> dict[str, object]:
     return {
         "state": str(stack.state),
         "configuration": str(stack.state / "cdc.toml"),
-        "parts": [
-            {"name": part.name, "state": part.state, "pid": part.pid, "address": part.address, "log": str(part.log)} for part in parts
-        ],
+        "parts": [{**asdict(part), "log": str(part.log)} for part in parts],
         "kafka": {"bootstrap.servers": addresses.bootstrap_servers},
         "connect": {"url": addresses.connect_url},
         "warehouse": {
@@ -107,7 +109,7 @@ def _document(stack: Stack, parts: list[PartStatus]) -> dict[str, object]:
             "auditor_dsn": addresses.auditor_dsn,
         },
         "privacy": {"dsn": addresses.privacy_dsn, "admin_dsn": addresses.privacy_admin_dsn},
-        "sources": {name: {"dsn": source.dsn, "admin_dsn": source.admin_dsn} for name, source in addresses.sources.items()},
+        "sources": {name: asdict(source) for name, source in addresses.sources.items()},
     }
 
 
@@ -119,7 +121,7 @@ def _table(stack: Stack, parts: list[PartStatus]) -> None:
         "connect": "Kafka Connect with Debezium",
     }
     rows = [("PART", "STATE", "PID", "ADDRESS", "WHAT", "LOG")]
-    rows += [(part.name, part.state, str(part.pid or "-"), part.address, holds[part.name], _short(part.log)) for part in parts]
+    rows += [(p.name, p.state, str(p.pid or "-"), p.address, holds[p.name], _short(p.log)) for p in parts]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -21,7 +21,7 @@ SOURCES = ("trading", "portfolio")
 PORTS = ("source", "warehouse", "broker", "controller", "connect")
 _USERS = ("source_admin", "debezium", "warehouse_admin", "cdc_replicator", "cdc_auditor", "cdc_privacy")
 _RANGE = range(20_000, 32_000)
-"""Below Linux's default range of ephemeral ports: an outgoing connection does not take a port of ours while we are down."""
+"""Below Linux's default range of ephemeral ports: no outgoing connection takes a port of ours while we are down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,8 @@ def addresses_of(choices: Choices) -> Addresses:
     """Spell the connection strings out."""
 
     def dsn(cluster: str, database: str, user: str, password: str) -> str:
-        return f"host=127.0.0.1 port={choices.ports[cluster]} dbname={database} user={user} password={choices.passwords[password]}"
+        where = f"host=127.0.0.1 port={choices.ports[cluster]} dbname={database}"
+        return f"{where} user={user} password={choices.passwords[password]}"
 
     return Addresses(
         source_port=choices.ports["source"],
@@ -149,7 +150,10 @@ def addresses_of(choices: Choices) -> Addresses:
         privacy_dsn=dsn("warehouse", "privacy", "cdc_privacy", "cdc_privacy"),
         privacy_admin_dsn=dsn("warehouse", "privacy", "postgres", "warehouse_admin"),
         sources={
-            name: SourceAddress(dsn("source", name, "debezium", "debezium"), dsn("source", name, "postgres", "source_admin"))
+            name: SourceAddress(
+                dsn=dsn("source", name, "debezium", "debezium"),
+                admin_dsn=dsn("source", name, "postgres", "source_admin"),
+            )
             for name in SOURCES
         },
     )

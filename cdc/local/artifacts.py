@@ -1,8 +1,8 @@
 """Java artifacts, pinned: exact Maven coordinates with the SHA-256 of each jar, fetched without Maven.
 
-A lock (``connectors/runtime/<name>.lock``) has one ``group:artifact:version[:classifier] sha256`` per line. Its jars end
-up together in one folder of the user's cache, named after the lock's own digest: another version is another folder, and
-checkouts share what they have in common. Every jar is hashed again each time a JVM is about to load it.
+A lock (``connectors/runtime/<name>.lock``) has one ``group:artifact:version[:classifier] sha256`` per line. Its jars
+end up together in one folder of the user's cache, named after the lock's own digest: another version is another folder,
+and checkouts share what they have in common. Every jar is hashed again each time a JVM is about to load it.
 
 Only single artifacts are asked for; resolving what depends on what happened when the lock was made.
 """
@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,13 +84,14 @@ def read_lock(path: Path) -> Lock:
         coordinate, _, digest = line.partition(" ")
         parts = coordinate.split(":")
         if len(parts) not in {3, 4} or len(digest) != 64:
-            raise ConfigError(f"{path}:{number}: not `group:artifact:version[:classifier] sha256`", hint=f"git checkout -- {path}")
+            form = "group:artifact:version[:classifier] sha256"
+            raise ConfigError(f"{path}:{number}: not `{form}`", hint=f"git checkout -- {path}")
         jars.append(Jar(parts[0], parts[1], parts[2], parts[3] if len(parts) == 4 else "", digest))
     return Lock(path.name.removesuffix(".lock"), hashlib.sha256(text.encode()).hexdigest(), tuple(jars))
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/cdc-audit``, else ``~/.cache/cdc-audit``; under the temporary folder where neither can be written."""
+    """``$XDG_CACHE_HOME/cdc-audit``, else ``~/.cache/cdc-audit``; a temporary folder where that cannot be written."""
     named = os.environ.get("XDG_CACHE_HOME")
     folder = (Path(named) if named else Path("~/.cache").expanduser()) / "cdc-audit"
     try:
@@ -167,7 +168,7 @@ def sha256_of(path: Path) -> str | None:
 @dataclass(frozen=True, slots=True)
 class _Repositories:
     local: Path
-    remote: Mapping[str, str] | None
+    remote: dict[str, str] | None
 
 
 def _user_repositories() -> _Repositories:
@@ -187,13 +188,13 @@ def _place(jar: Jar, folder: Path, temporary: Path, repositories: _Repositories)
     if actual != jar.sha256:
         raise ConfigError(
             f"{jar}: the repository delivered a jar with SHA-256 {actual}; the lock says {jar.sha256}",
-            hint="the network or a mirror changed it: try another network, or name your own repository in ~/.config/jgo.conf",
+            hint="a mirror changed it: use another network, or name your own repository in ~/.config/jgo.conf",
         )
     _link(fetched, folder / jar.file_name)
 
 
 def _fetch(jar: Jar, into: Path, repositories: _Repositories) -> Path:
-    """Download through jgo, into a folder of our own: it writes in place, so a shared one could be left half-written."""
+    """Download through jgo into a folder of our own: it writes in place, and could leave a shared one half-written."""
     import requests
     from jgo.maven import MavenContext
 
@@ -207,7 +208,7 @@ def _fetch(jar: Jar, into: Path, repositories: _Repositories) -> Path:
             if attempt == _TRIES - 1:
                 raise Unreachable(
                     f"{jar} cannot be fetched: {type(error).__name__}",
-                    hint="check the network (proxy: $HTTPS_PROXY; own Maven repository: ~/.config/jgo.conf) and run the same command again",
+                    hint="check the network ($HTTPS_PROXY; own repository: ~/.config/jgo.conf), then: cdc local up",
                 ) from None
     raise AssertionError
 

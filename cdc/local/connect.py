@@ -9,9 +9,13 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from cdc.local import artifacts
+from cdc.local.artifacts import Lock
 from cdc.local.broker import LARGEST_MESSAGE
 from cdc.local.jvm import LOG4J, Jvm, java_environment, properties
+from cdc.local.part import Report
 from cdc.local.private_file import private_folder, write_private
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -20,14 +24,14 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker. ``plugins`` are the folders for ``plugin.path``; ``secrets`` the folder that ``${file:…}`` may read."""
+    """A worker. ``plugins`` are what ``plugin.path`` will name; ``secrets`` the folder that ``${file:…}`` may read."""
 
     folder: Path
     log_folder: Path
     port: int
     bootstrap: str
     cluster_id: str
-    plugins: tuple[Path, ...]
+    plugins: tuple[Lock, ...]
     secrets: Path
     jvm: Jvm
     name: str = "connect"
@@ -46,40 +50,44 @@ class Worker:
 
     def settings(self) -> str:
         """``worker.properties``."""
-        internal = {f"{kind}.storage.{key}": value for kind, key, value in (
-            ("config", "topic", "connect-configs"), ("config", "replication.factor", "1"),
-            ("offset", "topic", "connect-offsets"), ("offset", "replication.factor", "1"), ("offset", "partitions", "1"),
-            ("status", "topic", "connect-status"), ("status", "replication.factor", "1"), ("status", "partitions", "1"),
-        )}  # fmt: skip
         provider = "org.apache.kafka.common.config.provider"
-        return properties({
-            "bootstrap.servers": self.bootstrap,
-            "group.id": "cdc-connect",
-            "listeners": self.url,
-            "rest.advertised.host.name": "127.0.0.1",
-            "rest.advertised.port": str(self.port),
-            **internal,
-            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "key.converter.schemas.enable": "true",
-            "value.converter.schemas.enable": "true",
-            "plugin.path": ",".join(str(folder) for folder in self.plugins),
-            "plugin.discovery": "service_load",
-            "exactly.once.source.support": "enabled",
-            # One worker: nobody to wait for when it comes back.
-            "scheduled.rebalance.max.delay.ms": "0",
-            "producer.max.request.size": str(LARGEST_MESSAGE),
-            "producer.compression.type": "zstd",
-            "consumer.max.partition.fetch.bytes": str(LARGEST_MESSAGE),
-            # Passwords are references (KIP-297, KIP-421): Connect's own topics and REST answers never hold them.
-            "config.providers": "env,file,directory",
-            "config.providers.env.class": f"{provider}.EnvVarConfigProvider",
-            "config.providers.env.param.allowlist.pattern": "CDC_.*",
-            "config.providers.file.class": f"{provider}.FileConfigProvider",
-            "config.providers.file.param.allowed.paths": str(self.secrets),
-            "config.providers.directory.class": f"{provider}.DirectoryConfigProvider",
-            "config.providers.directory.param.allowed.paths": str(self.secrets),
-        })
+        return properties(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "cdc-connect",
+                "listeners": self.url,
+                "rest.advertised.host.name": "127.0.0.1",
+                "rest.advertised.port": str(self.port),
+                "config.storage.topic": "connect-configs",
+                "config.storage.replication.factor": "1",
+                "offset.storage.topic": "connect-offsets",
+                "offset.storage.replication.factor": "1",
+                "offset.storage.partitions": "1",
+                "status.storage.topic": "connect-status",
+                "status.storage.replication.factor": "1",
+                "status.storage.partitions": "1",
+                "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+                "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+                "key.converter.schemas.enable": "true",
+                "value.converter.schemas.enable": "true",
+                "plugin.path": ",".join(str(artifacts.plugin_path(plugin)) for plugin in self.plugins),
+                "plugin.discovery": "service_load",
+                "exactly.once.source.support": "enabled",
+                # One worker: nobody to wait for when it comes back.
+                "scheduled.rebalance.max.delay.ms": "0",
+                "producer.max.request.size": str(LARGEST_MESSAGE),
+                "producer.compression.type": "zstd",
+                "consumer.max.partition.fetch.bytes": str(LARGEST_MESSAGE),
+                # Passwords are references (KIP-297, KIP-421): Connect's own topics and REST answers never hold them.
+                "config.providers": "env,file,directory",
+                "config.providers.env.class": f"{provider}.EnvVarConfigProvider",
+                "config.providers.env.param.allowlist.pattern": "CDC_.*",
+                "config.providers.file.class": f"{provider}.FileConfigProvider",
+                "config.providers.file.param.allowed.paths": str(self.secrets),
+                "config.providers.directory.class": f"{provider}.DirectoryConfigProvider",
+                "config.providers.directory.param.allowed.paths": str(self.secrets),
+            }
+        )
 
     def command(self) -> list[str]:
         """The worker."""
@@ -92,8 +100,11 @@ class Worker:
         """A fixed one."""
         return java_environment()
 
-    def prepare(self) -> None:
+    def prepare(self, report: Report) -> None:
         """Write the configuration."""
+        self.jvm.fetch(report)
+        for plugin in self.plugins:
+            artifacts.ensure(plugin, report)
         private_folder(self.folder)
         write_private(self.folder / "worker.properties", self.settings())
         write_private(self.folder / "log4j2.xml", LOG4J.format(log=self.logs[1]))
@@ -113,6 +124,6 @@ class Worker:
             return f"no answer on port {self.port}"
         return None if any("debezium" in plugin for plugin in plugins) else "the Debezium plugin was not found"
 
-    def _get(self, path: str) -> object | dict[str, str] | list[dict[str, str]]:
+    def _get(self, path: str) -> Any:
         with _DIRECT.open(self.url + path, timeout=5) as answer:
             return json.load(answer)

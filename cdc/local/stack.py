@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cdc.errors import CdcError, Conflict, NotFound
@@ -64,7 +66,7 @@ class Stack:
         wanted = [name for name in PARTS if name in set(parts)]
         with self._exclusively():
             self._choose(wanted)
-            _together(*(self._bring_up(name, report) for name in wanted if name != "connect"))
+            _together(*(partial(self._bring_up, name, report) for name in wanted if name != "connect"))
             if "connect" in wanted:
                 self._start("connect", report)
             prepare.secrets_and_configuration(self.state, self.addresses(), self._known())
@@ -80,7 +82,7 @@ class Stack:
             for name in ("connect", "broker"):
                 if name in wanted:
                     self._stop(name, report)
-            _together(*(lambda name=name: self._stop(name, report) for name in ("source", "warehouse") if name in wanted))
+            _together(*(partial(self._stop, name, report) for name in ("source", "warehouse") if name in wanted))
 
     def reset(self, report: Report = lambda _line: None) -> None:
         """Stop everything and delete the state folder.
@@ -96,7 +98,7 @@ class Stack:
             self.down(report)
         for name in PARTS:
             for identity in process.working_in(self.state / name, "postgres"):
-                process.stop(identity, postgres.signal.SIGQUIT, 5)
+                process.stop(identity, signal.SIGQUIT, 5)
         shutil.rmtree(self.state)
         report(f"{self.state} deleted")
 
@@ -139,23 +141,25 @@ class Stack:
         choices = self._known()
         tuning = postgres.SOURCE if name == "source" else postgres.WAREHOUSE
         return postgres.Cluster(
-            name, self.state / name, self.state / "log" / f"{name}.log", choices.ports[name], choices.passwords[f"{name}_admin"], tuning
+            name,
+            self.state / name,
+            self.state / "log" / f"{name}.log",
+            choices.ports[name],
+            choices.passwords[f"{name}_admin"],
+            tuning,
         )
 
-    def _bring_up(self, name: str, report: Report) -> Callable[[], None]:
-        def work() -> None:
-            self._start(name, report)
-            if name == "source":
-                prepare.source_databases(self.cluster(name).dsn("postgres"), self._known())
-                prepare.source_schemas(self.addresses(), report)
-            elif name == "warehouse":
-                prepare.warehouse_databases(self.cluster(name).dsn("postgres"), self._known())
-                prepare.warehouse_schemas(self.addresses(), self.state, report)
-
-        return work
+    def _bring_up(self, name: str, report: Report) -> None:
+        self._start(name, report)
+        if name == "source":
+            prepare.source_databases(self.cluster(name).dsn("postgres"), self._known())
+            prepare.source_schemas(self.addresses(), report)
+        elif name == "warehouse":
+            prepare.warehouse_databases(self.cluster(name).dsn("postgres"), self._known())
+            prepare.warehouse_schemas(self.addresses(), self.state, report)
 
     def _start(self, name: str, report: Report) -> None:
-        self._runner.start(self._part(name, report), report)
+        self._runner.start(self._part(name), report)
 
     def _stop(self, name: str, report: Report) -> None:
         part = self._part(name)
@@ -170,10 +174,12 @@ class Stack:
         part = self._part(name)
         identity = self._runner.running(name)
         trouble = "down" if identity is None else part.ready()
-        return PartStatus(name, trouble or "up", identity.pid if identity else None, f"127.0.0.1:{part.port}", part.logs[-1])
+        return PartStatus(
+            name, trouble or "up", identity.pid if identity else None, f"127.0.0.1:{part.port}", part.logs[-1]
+        )
 
-    def _part(self, name: str, fetch: Report | None = None) -> Part:
-        """Describe a part by the present choices; ``fetch`` makes sure that its jars are there."""
+    def _part(self, name: str) -> Part:
+        """Describe a part by the present choices."""
         if name in {"source", "warehouse"}:
             return self.cluster(name)
         if name not in PARTS:
@@ -181,20 +187,17 @@ class Stack:
         choices, log = self._known(), self.state / "log"
         folder = artifacts.runtime_folder()
         worker = artifacts.read_lock(folder / "worker.lock")
-        plugins = [artifacts.read_lock(folder / f"{plugin}.lock") for plugin in PLUGINS]
-        if fetch is not None:
-            for lock in [worker, *plugins] if name == "connect" else [worker]:
-                artifacts.ensure(lock, fetch)
-        jars = artifacts.jar_folder(worker)
+        plugins = tuple(artifacts.read_lock(folder / f"{plugin}.lock") for plugin in PLUGINS)
+        java = find_java()
         broker = Broker(
             self.state / "broker", log, choices.ports["broker"], choices.ports["controller"], choices.cluster_id,
-            Jvm(find_java(), jars, "512m"),
+            Jvm(java, worker, "512m"),
         )  # fmt: skip
         if name == "broker":
             return broker
         return Worker(
             self.state / "connect", log, choices.ports["connect"], broker.address, choices.cluster_id,
-            tuple(artifacts.plugin_path(lock) for lock in plugins), self.state / "secrets", Jvm(find_java(), jars, "1g"),
+            plugins, self.state / "secrets", Jvm(java, worker, "1g"),
         )  # fmt: skip
 
     def _choose(self, wanted: list[str]) -> None:

@@ -3,12 +3,12 @@
 Two ways, the first that this machine allows:
 
 ``namespace``
-    A user namespace that maps an ordinary user id to root's own (user_namespaces(7)). PostgreSQL sees an ordinary user,
-    has no capability, and still owns and reaches every file that root owns: a checkout under ``/root`` works, nothing is
-    chowned, no user is created and no folder is opened to the world.
+    A user namespace that maps an ordinary user id to root's own (user_namespaces(7)). PostgreSQL sees an ordinary
+    user, has no capability, and still owns and reaches every file that root owns: a checkout under ``/root`` works,
+    nothing is chowned, no user is created and no folder is opened to the world.
 ``capability``
     Where namespaces are forbidden (many containers): the process becomes an ordinary user that keeps one capability,
-    ``CAP_DAC_OVERRIDE``, so that it can still walk through folders that are closed to others; the data folder is given to it.
+    ``CAP_DAC_OVERRIDE``, so that it can still walk through folders closed to others; the data folder is given to it.
 
 Both come from util-linux, which every glibc system has. Anyone but root needs neither.
 """
@@ -58,7 +58,9 @@ def _ordinary_user() -> pwd.struct_passwd:
             continue
         if user.pw_uid != 0:
             return user
-    raise ConfigError("no user but root exists here, and PostgreSQL refuses to run as root", hint="useradd --system postgres")
+    raise ConfigError(
+        "no user but root exists here, and PostgreSQL refuses to run as root", hint="useradd --system postgres"
+    )
 
 
 def namespace() -> Disguise:

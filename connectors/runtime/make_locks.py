@@ -35,7 +35,10 @@ def resolved(pom: Path) -> dict[str, tuple[str, Path]]:
     for line in lines:
         *coordinate, _scope, path = line.split(":")
         group, artifact, _jar, *classifier, version = coordinate
-        found[":".join([group, artifact, *classifier])] = (":".join([group, artifact, version, *classifier]), Path(path))
+        found[":".join([group, artifact, *classifier])] = (
+            ":".join([group, artifact, version, *classifier]),
+            Path(path),
+        )
     return found
 
 
