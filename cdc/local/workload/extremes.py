@@ -22,6 +22,8 @@ NUMERICS = (
     "100000000000000000000000000000000000000000000000000000000000",
     "9007199254740993",
     "NaN",
+    "Infinity",
+    "-Infinity",
 )
 """For ``numeric`` without a declared scale."""
 

@@ -199,7 +199,8 @@ class Transaction:
         counts, messages = self._counts.copy(), self._messages
         self._cursor.execute("SAVEPOINT undone")
         yield
-        self._cursor.execute("ROLLBACK TO SAVEPOINT undone")
+        # Released as well: nested ones have the same name, and the outer roll-back would stop at the inner one.
+        self._cursor.execute("ROLLBACK TO SAVEPOINT undone; RELEASE SAVEPOINT undone")
         self._counts, self._messages = counts, messages
 
     def _count(self, table: str, operation: Operation) -> int:

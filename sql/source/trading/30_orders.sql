@@ -23,6 +23,7 @@ CREATE TABLE executions (
     venue         text NOT NULL,
     liquidity     char(1),
     executed_at   timestamptz(6) NOT NULL,
+    notional      numeric GENERATED ALWAYS AS (price * quantity) STORED,
     PRIMARY KEY (order_id, execution_no)
 );
 
