@@ -21,6 +21,7 @@ class EntryError(CdcError):
 
 _encode = msgspec.json.Encoder().encode
 _encode_by_code_point = msgspec.json.Encoder(order="deterministic").encode
+_NOT_JSON: Any = object()
 _FIRST_UNORDERED = "\ud800"
 """Below it, the order of code points is the order of UTF-16 code units (in ASCII above all)."""
 
@@ -36,9 +37,11 @@ def canonical(value: object) -> bytes:
         data = _encode_by_code_point(value)
         return data if data.isascii() else _encode(_ordered(value))
     except UnicodeEncodeError:
-        raise EntryError("a lone surrogate has no canonical form") from None
+        why = "a lone surrogate has no canonical form"
     except RecursionError:
-        raise EntryError("nested too deeply") from None
+        why = "nested too deeply"
+    # outside of the handlers: their errors, which hold values, are not even its context
+    raise EntryError(why)
 
 
 def digest(value: object) -> str:
@@ -58,10 +61,10 @@ def parse(data: bytes) -> Any:
     """The value of these bytes. Raises :class:`EntryError` for bytes that :func:`canonical` would not have written."""
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise EntryError("not JSON") from None
-    except RecursionError:
-        raise EntryError("nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _NOT_JSON
+    if value is _NOT_JSON:
+        raise EntryError("not JSON, or nested too deeply")
     if canonical(value) != data:
         raise EntryError("not in canonical form")
     return value

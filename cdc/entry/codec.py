@@ -43,7 +43,9 @@ def encode(entry: Entry) -> tuple[bytes, bytes | None]:
     try:
         data = _encode(entry)
     except UnicodeEncodeError:
-        raise EntryError("a lone surrogate has no canonical form") from None
+        data = None
+    if data is None:
+        raise EntryError("a lone surrogate has no canonical form")
     if len(data) <= MAX_ENTRY:
         return data, None
     aside = Aside(after=entry.after, before=entry.before, content=entry.content)
@@ -64,7 +66,10 @@ def decode(entry: bytes, body: bytes | None = None) -> Entry:
     """
     if len(entry) > MAX_ENTRY:
         raise EntryError(f"{len(entry)} bytes; an entry has at most {MAX_ENTRY}")
-    shaped = _shape(parse(entry), Entry)
+    value = parse(entry)
+    shaped = _shape(value, Entry)
+    if "format" not in value:  # has a default, for those who make entries
+        raise EntryError("format: missing from this kind")
     if body is not None:
         if shaped.body is UNSET:
             raise EntryError("a body is given for an entry that has none")
@@ -99,4 +104,5 @@ def _shape(value: object, struct: type[_Struct]) -> _Struct:
         return msgspec.convert(value, struct)
     except msgspec.ValidationError as error:
         where = re.search(r"at `(\$[^`]*)`\Z", str(error))
-        raise EntryError(f"malformed at {where[1] if where else '$'}") from None
+    # outside of the handler: the error of msgspec, which quotes values, is not even its context
+    raise EntryError(f"malformed at {where[1] if where else '$'}")

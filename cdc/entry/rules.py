@@ -35,10 +35,10 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
             {*_RECORD, *_CLOCKS, "content", "operation", "position"},
             {"body", "epoch", "replay_of", "transaction"},
         ),
-        ("schema", {*_RECORD, *_CLOCKS, "content", "plan", "schema", "table"}, {"body", "epoch", "transaction"}),
+        ("schema", {*_RECORD, *_CLOCKS, "content", "plan", "schema", "table"}, {"body", "epoch"}),
         (
             "truncate",
-            {*_RECORD, *_CLOCKS, "operation", "plan", "position", "schema", "table"},
+            {*_RECORD, *_CLOCKS, "operation", "position", "table"},
             {"epoch", "replay_of", "transaction"},
         ),
         ("quarantined", {*_RECORD, "content"}, {*_CLOCKS, "body", "epoch", "transaction"}),
@@ -54,7 +54,7 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
 _OPERATIONS: Final[dict[str, str]] = {"change": "crud", "message": "m", "truncate": "t"}
 
 _CONTENT: Final[dict[str, set[str]]] = {
-    "baseline": {"tables"},
+    "baseline": {"detail", "notification"},
     "gap": {"from", "reason", "through"},
     "message": {"content", "prefix"},
     "operation": {"actor", "detail", "name"},

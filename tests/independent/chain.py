@@ -19,11 +19,16 @@ class Version(NamedTuple):
     pair: tuple[str, str, str]
 
 
+def keyless_key(image: dict) -> str:
+    """§3.1: the digest of the image without the members that are null."""
+    return canonical.digest({name: value for name, value in image.items() if value is not None})
+
+
 class Rows:
     def __init__(self) -> None:
         self._latest: dict[tuple[str, str], Version] = {}
         self._truncated: dict[str, int] = {}
-        self._known: set[str] = set()  # tables whose rows are all in the log, since their baseline
+        self._complete = False  # once the initial snapshot is: an absent row is absent, no longer unknown
         self._copies: dict[str, Counter[str]] = {}
         self._pairs: dict[str, set[tuple[str, str, str]]] = {}
         self._moving: dict | None = None  # the delete of a key change, until its create
@@ -32,8 +37,7 @@ class Rows:
         """What is wrong with this entry, given the rows as the entries before it left them."""
         kind, table = entry["kind"], entry.get("table", "")
         if kind == "baseline":
-            tables = entry["content"]["tables"]
-            self._known |= {name for name, status in tables.items() if status.upper() in ("SUCCEEDED", "EMPTY")}
+            self._complete |= entry["content"]["notification"] == "COMPLETED"
         elif kind == "absent":
             self._latest.pop((table, canonical.write(entry["key"])), None)
         elif kind == "truncate" and "replay_of" not in entry:
@@ -65,7 +69,7 @@ class Rows:
             found.append("the kind of row key does not follow from the schema")
         if isinstance(entry["key"], str) and ("after" in entry or "before" in entry):
             image = entry["after"] if "after" in entry else entry["before"]
-            if entry["key"] != canonical.digest(image):
+            if entry["key"] != keyless_key(image):
                 found.append("the key is not the digest of the image")
         return found
 
@@ -95,7 +99,7 @@ class Rows:
             return []
         if last is None:
             minted = any(isinstance(part, dict) for part in entry["key"])  # an erased token is minted anew
-            if operation in "ud" and entry["table"] in self._known and not minted:
+            if operation in "ud" and self._complete and not minted:
                 return ["a change of a row that the log does not have"]
             return []
         live = last.image is not None and self._truncated.get(entry["table"], -1) < last.seq
@@ -119,8 +123,8 @@ class Rows:
         copies = self._copies.setdefault(table, Counter())
         found = []
         if entry["operation"] in "ud" and "before" in entry:
-            gone = canonical.digest(entry["before"])
-            if copies[gone] < 1 and table in self._known and len(self._pairs[table]) == 1:
+            gone = keyless_key(entry["before"])
+            if copies[gone] < 1 and self._complete and len(self._pairs[table]) == 1:
                 found.append("a change of a keyless row that the log does not have")
             copies[gone] -= 1
         if "after" in entry:

@@ -39,6 +39,7 @@ class Reader:
         self.kinds: dict[str, int] = {}
         self._seq = -1
         self._origin: str | None = None
+        self._epoch: str | None = None
         self._ordered_at = 0
         self._stream: tuple[str, str] | None = None
         self._record: tuple[int, int] = (-1, 0)  # offset and ordinal of the entry before
@@ -105,10 +106,15 @@ class Reader:
         if entry["salt"] in self._salts:
             self._say("the salt of another entry")
         self._salts.add(entry["salt"])
+        if "offset" in entry and entry.get("epoch") != (self._epoch or entry.get("epoch")):
+            self._say("another source epoch than the entries before")
+        self._epoch = entry.get("epoch", self._epoch)
         self._judge_clock(entry)
         if "offset" in entry:
             self._judge_identity(entry)
-        if entry["kind"] in ("change", "schema", "truncate"):
+        if self._announced is not None:
+            self._judge_announced(entry)
+        if entry["kind"] in ("change", "schema"):
             self._judge_schema(entry)
         self._say(*self._transactions.judge(entry))
         if entry["kind"] == "change" and (entry["table"], entry["schema"], entry["plan"]) not in self._schemas:
@@ -138,14 +144,15 @@ class Reader:
             self._say("the end of a transaction before its last entry")
         self._record = (max(offset, int(end["offset"])) if end else offset, ordinal)
 
+    def _judge_announced(self, entry: dict) -> None:
+        names = ("table", "schema", "plan", "offset")
+        announced = {name: self._announced[name] for name in names}
+        if announced != {name: entry.get(name) for name in names} or entry.get("ordinal") != "1":
+            self._say("a schema entry that is not followed by its record's own")
+        self._announced = None
+
     def _judge_schema(self, entry: dict) -> None:
         pair = (entry["table"], entry["schema"], entry["plan"])
-        announced, self._announced = self._announced, None
-        if announced is not None and not (
-            pair == (announced["table"], announced["schema"], announced["plan"])
-            and (entry["offset"], entry["ordinal"]) == (announced["offset"], "1")
-        ):
-            self._say("a schema entry that is not followed by its record's own")
         if entry["kind"] != "schema":
             if pair not in self._schemas:
                 self._say("schema and plan that no entry before introduces")

@@ -29,18 +29,18 @@ MEMBERS = {
     "ordinal": (RECORD, LATER),
     "origin": (ALL, ""),
     "partition": (RECORD, LATER),
-    "plan": ("change schema truncate", ""),
+    "plan": ("change schema", ""),
     "position": ("change message truncate", "end"),
     "prev": ("", "change"),
     "produced_at": (RECORD, LATER),
     "replay_of": ("", "change truncate message"),
     "salt": (ALL, ""),
-    "schema": ("change schema truncate", ""),
+    "schema": ("change schema", ""),
     "seq": (ALL, ""),
     "subject": ("change", ""),
     "table": ("change schema truncate absent", ""),
     "topic_id": (RECORD, LATER),
-    "transaction": ("end", "change message schema truncate quarantined"),
+    "transaction": ("end", "change message truncate quarantined"),
     "version": ("", "change"),
 }
 MUST = {kind: {name for name, (must, _) in MEMBERS.items() if kind in must.split()} for kind in ALL.split()}
@@ -50,7 +50,18 @@ DECIMAL = r"0|[1-9][0-9]*"
 NAME = r'[a-z_][a-z0-9_$]*|"(?:[^"]|"")+"'
 SPELT = {
     **dict.fromkeys(
-        "captured_at committed_at offset ordered_at ordinal partition produced_at seq version".split(), DECIMAL
+        [
+            "captured_at",
+            "committed_at",
+            "offset",
+            "ordered_at",
+            "ordinal",
+            "partition",
+            "produced_at",
+            "seq",
+            "version",
+        ],
+        DECIMAL,
     ),
     "format": "1",
     "operation": "[cudrtm]",
@@ -86,12 +97,22 @@ def faults(entry: dict, body: dict | None) -> list[str]:
         found.append("a member was left beside the body")
     if "flags" in entry and entry["flags"] not in FLAGS:
         found.append("flags are not a sorted set of known flags")
+    if kind == "baseline" and not _is_notification(entry.get("content", (body or {}).get("content"))):
+        found.append("content is not a notification and its detail")
     identity = present & {"offset", "ordinal", "partition", "produced_at", "topic_id"}
     if len(identity) not in (0, 5):
         found.append("half an identity")
     if kind == "change" and not found:
         found += _change(entry, present)
     return found
+
+
+def _is_notification(content: object) -> bool:
+    if not isinstance(content, dict) or set(content) != {"detail", "notification"}:
+        return False
+    detail = content["detail"]
+    texts = isinstance(detail, dict) and all(isinstance(text, str) for text in detail.values())
+    return texts and content["notification"] in ("COMPLETED", "TABLE_SCAN_COMPLETED")
 
 
 def _change(entry: dict, present: set[str]) -> list[str]:
