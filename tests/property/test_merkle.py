@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdc.ledger.merkle import Edge, leaf_hash, node_hash
 from cdc.ledger.proof import consistency_proof, inclusion_proof, verify_consistency, verify_inclusion
 from tests.independent import tree
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other programs share the machine
+
 LEAVES = [leaf_hash(str(number).encode()) for number in range(300)]
 SIZES = st.integers(0, len(LEAVES))
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 70), max_size=12))
 def test_batches_of_any_sizes_give_the_edge_of_all_their_leaves(batches):
     edge, size = Edge.empty(), 0
@@ -31,6 +34,7 @@ def test_a_large_batch_gives_the_root_of_the_naive_tree():
     assert Edge.empty().append(leaves[:1_234]).append(leaves[1_234:]).root() == tree.root(leaves)
 
 
+@UNHURRIED
 @given(st.data())
 def test_inclusion(data):
     size = data.draw(st.integers(1, len(LEAVES)))
@@ -47,6 +51,7 @@ def test_inclusion(data):
         assert not verify_inclusion(LEAVES[index], index, size, damaged, root)
 
 
+@UNHURRIED
 @given(st.data())
 def test_consistency(data):
     second = data.draw(st.integers(1, len(LEAVES)))
@@ -63,6 +68,7 @@ def test_consistency(data):
         assert not verify_consistency(first, second, old, new, damaged)
 
 
+@UNHURRIED
 @given(SIZES, SIZES, st.lists(st.sampled_from(LEAVES), max_size=12))
 def test_made_up_proofs_do_not_verify(first, second, proof):
     forged = hashlib.sha256(b"forged").digest()
