@@ -64,6 +64,9 @@ class Broker:
                 "share.coordinator.state.topic.replication.factor": "1",
                 "share.coordinator.state.topic.min.isr": "1",
                 "log.retention.ms": "-1",
+                # A killed broker may register again once its last session is over: 9 s by default.
+                "broker.heartbeat.interval.ms": "500",
+                "broker.session.timeout.ms": "5000",
                 "message.max.bytes": str(LARGEST_MESSAGE),
                 "replica.fetch.max.bytes": str(LARGEST_MESSAGE),
                 "group.initial.rebalance.delay.ms": "0",
