@@ -1,0 +1,112 @@
+"""What a source's catalog says about the tables and the publication that a connector will read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+_TABLES = """
+SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quote_ident(n.nspname),
+       (SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
+         WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)),
+       c.relreplident::text, c.relpersistence = 'u', row_security_active(c.oid),
+       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+       (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims) ORDER BY a.attnum), '[]')
+          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+ ORDER BY 1"""
+
+_PUBLICATION = """
+SELECT p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, to_jsonb(p) ->> 'pubgencols'
+  FROM pg_publication p WHERE p.pubname = %s"""
+
+_PUBLISHED = """
+SELECT t.schemaname || '.' || t.tablename, t.attnames::text[], t.rowfilter IS NOT NULL
+  FROM pg_publication_tables t WHERE t.pubname = %s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that the connector reads, or a partition of one; ``name`` as Debezium writes it, ``quoted`` as SQL.
+
+    ``included``: the definition's patterns match it. ``root``: the partitioned table on top, of a partition.
+    """
+
+    name: str
+    quoted: str
+    quoted_schema: str
+    root: str | None
+    replica_identity: str
+    unlogged: bool
+    row_security: bool
+    readable: bool
+    included: bool
+    stored_columns: tuple[str, ...]
+    generated_columns: tuple[str, ...]
+    virtual_columns: tuple[str, ...]
+    nested_arrays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A publication and what it publishes. ``lacks`` names operations; ``columns`` is by table.
+
+    ``knows_generated``: the server can publish generated columns (PostgreSQL 18); ``generated``: this one does.
+    """
+
+    lacks: tuple[str, ...]
+    via_root: bool
+    knows_generated: bool
+    generated: bool
+    columns: Mapping[str, frozenset[str]]
+    filtered: frozenset[str]
+
+
+def tables(cursor: Cursor, patterns: Sequence[str]) -> tuple[Table, ...]:
+    """The tables that match, as Debezium matches (whole, regardless of case), and the partitions of those."""
+    cursor.execute(_TABLES)
+    rows = cursor.fetchall()
+    compiled = [re.compile(pattern, re.IGNORECASE) for pattern in patterns]
+    included = {row[0] for row in rows if any(pattern.fullmatch(row[0]) for pattern in compiled)}
+    return tuple(
+        Table(
+            name=row[0],
+            quoted=row[1],
+            quoted_schema=row[2],
+            root=row[3],
+            replica_identity=row[4],
+            unlogged=row[5],
+            row_security=row[6],
+            readable=row[7],
+            included=row[0] in included,
+            stored_columns=tuple(name for name, generated, _ in row[8] if generated == ""),
+            generated_columns=tuple(name for name, generated, _ in row[8] if generated == "s"),
+            virtual_columns=tuple(name for name, generated, _ in row[8] if generated == "v"),
+            nested_arrays=tuple(name for name, _, dimensions in row[8] if dimensions > 1),
+        )
+        for row in rows
+        if row[0] in included or row[3] in included
+    )
+
+
+def publication(cursor: Cursor, name: str) -> Publication | None:
+    """The publication of that name, if there is one."""
+    cursor.execute(_PUBLICATION, (name,))
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    operations = zip(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), row[:4], strict=True)
+    cursor.execute(_PUBLISHED, (name,))
+    published = cursor.fetchall()
+    return Publication(
+        lacks=tuple(operation for operation, has in operations if not has),
+        via_root=row[4],
+        knows_generated=row[5] is not None,
+        generated=row[5] == "s",
+        columns={table: frozenset(columns) for table, columns, _ in published},
+        filtered=frozenset(table for table, _, filtered in published if filtered),
+    )
