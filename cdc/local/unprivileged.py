@@ -10,7 +10,7 @@ Two ways, the first that this machine allows:
     Where namespaces are forbidden (many containers): the process becomes an ordinary user that keeps one capability,
     ``CAP_DAC_OVERRIDE``, so that it can still walk through folders closed to others; the data folder is given to it.
 
-Both come from util-linux, which every glibc system has. Anyone but root needs neither.
+Both come from util-linux, which every glibc system has. Anyone else needs neither.
 """
 
 from __future__ import annotations
@@ -79,13 +79,15 @@ def capability() -> Disguise:
 
 @cache
 def disguise() -> Disguise:
-    """The way that works here; an empty prefix for anyone but root.
+    """The way that works here; an empty prefix for an ordinary user with a name.
 
     Raises:
         ConfigError: root, and neither way works.
     """
     if os.geteuid() != 0:
-        return Disguise(())
+        if _has_name() or not _works(namespace()):
+            return Disguise(())
+        return namespace()  # initdb refuses a user that the user database does not know: containers have such
     for way in (namespace(), capability()):
         if _works(way):
             return way
@@ -93,6 +95,14 @@ def disguise() -> Disguise:
         "PostgreSQL refuses to run as root, and neither `unshare --user` nor `setpriv` can become another user here",
         hint="run as an ordinary user",
     )
+
+
+def _has_name() -> bool:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
 
 
 def _works(way: Disguise) -> bool:
