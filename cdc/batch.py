@@ -1,0 +1,101 @@
+"""What one commit takes to the warehouse, and where batches may be cut.
+
+A batch is consecutive records of one stream, cut at transaction ends; only a transaction larger than a batch is split. Where it is cut never
+shows in the bytes of an entry: an entry is made only when the next event of its transaction is known, because END is folded into the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Truncate
+from cdc.ledger.merkle import Edge
+from cdc.protect import ProtectedTable
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a stream stands: everything that the next entry depends on besides its record. One row of ``pipeline.stream``."""
+
+    next_offset: int
+    edge: Edge
+    ordered_at: int = 0
+    source_epoch: str | None = None
+    high: tuple[int, int] | None = None
+    open_transaction: str | None = None
+    open_count: int = 0
+    records: int = 0
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    extra_entries: int = 0
+    complete_seq: int | None = None
+    complete_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One row of ``audit.entry``: the fields of COPY's text format in the order of ``cdc.warehouse.commit.ENTRY_COLUMNS``."""
+
+    fields: tuple[str, ...] = field(repr=False)
+    leaf: bytes
+
+
+@dataclass(slots=True)
+class StateChange:
+    """The last image of one row key in a batch (``copies`` is the change of the count, for rows without a key)."""
+
+    seq: int
+    version: int | None
+    committed_at: int | None
+    texts: tuple[str, ...] = field(repr=False)
+    deleted: bool = False
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One commit. ``start`` is what the warehouse must still hold (the fence), ``end`` what it holds afterwards."""
+
+    start: Standing
+    end: Standing
+    rows: Sequence[EntryRow] = field(repr=False)
+    bodies: Sequence[tuple[int, str]] = field(repr=False)
+    versions: Sequence[tuple[str, str, str, int]]
+    changes: Mapping[ProtectedTable, Mapping[str, StateChange]] = field(repr=False)
+    truncated: Mapping[str, int]
+    suspended: Mapping[str, tuple[str, str, int]]
+    heads: Mapping[tuple[str, str], tuple[int, int]] = field(repr=False)
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def records(self) -> int:
+        """Kafka records that this batch accounts for."""
+        return self.end.records - self.start.records
+
+
+def bears_transaction_entry(event: Event) -> bool:
+    """Whether the event becomes an entry into which END may be folded."""
+    return isinstance(event, ChangeEvent | Truncate | LogicalMessage) and event.origin.transaction is not None
+
+
+def cut(events: Sequence[Event], *, inside: bool, limit: int) -> int:
+    """How many of ``events`` the next batch takes; 0 means: wait for more.
+
+    ``inside`` says whether the first of them is inside an open transaction. Everything through the last transaction end is taken; in a transaction of more
+    than ``limit`` events, everything before its last entry so far, which may yet be the one that END is folded into.
+    """
+    boundary = 0
+    last_entry = 0
+    for index, event in enumerate(events):
+        if isinstance(event, Begin):
+            inside = True
+        elif isinstance(event, End):
+            inside = False
+        elif bears_transaction_entry(event):
+            last_entry = index
+        if not inside:
+            boundary = index + 1
+    if boundary == 0 and len(events) >= limit:
+        return last_entry
+    return boundary

@@ -1,0 +1,82 @@
+"""``cdc replicate``: the always-on worker."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from cdc import config
+from cdc.config import Config, SourceConfig
+from cdc.errors import NotFound
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.")
+@click.option("--until-caught-up", is_flag=True, help="End when everything that the topic holds is in the warehouse.")
+@click.option("--batch-records", default=5000, show_default=True, type=click.IntRange(2), help="Records in one commit, at most (a larger transaction is split).")
+def replicate(source: str | None, path: Path | None, until_caught_up: bool, batch_records: int) -> None:
+    """Replicate SOURCE: Kafka → decode → protect → one commit per batch. Without SOURCE: all sources, a process each.
+
+    Stop it with Ctrl-C or SIGTERM: the batch in hand is finished. Start a second one anywhere: it stands by and takes over.
+    """
+    settings = config.load(path)
+    if source is None:
+        sys.exit(_all(settings, until_caught_up, batch_records))
+    _one(settings, settings.source(source), until_caught_up, batch_records)
+
+
+def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int) -> None:
+    from cdc.replicator import Replicator, Settings
+    from cdc.telemetry import Progress
+    from governance import policy
+    from governance.roots import keyring
+
+    worker = Replicator(
+        Settings(
+            log=source.name,
+            topic=source.topic,
+            kafka=settings.kafka,
+            warehouse_dsn=settings.warehouse_dsn,
+            privacy_dsn=settings.privacy_dsn,
+            policy=policy.load(source.policy),
+            root=keyring.load(settings.keyring),
+            batch_records=batch_records,
+            until_caught_up=until_caught_up,
+        ),
+        Progress(source.name),
+    )
+    # A handler that raises would make the Kafka client lose records: these only set a flag.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run()
+
+
+def _all(settings: Config, until_caught_up: bool, batch_records: int) -> int:
+    """One child process per source; a signal goes to all, the first failure ends all."""
+    if not settings.sources:
+        raise NotFound(f"{settings.path}: no [sources.…] to replicate")
+    options = ["--config", str(settings.path), "--batch-records", str(batch_records)] + (["--until-caught-up"] if until_caught_up else [])
+    children = [subprocess.Popen([sys.executable, "-m", "cdc", "replicate", name, *options]) for name in settings.sources]
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    told = False
+    while any(child.poll() is None for child in children):
+        if not told and (stopping or any(child.poll() not in {None, 0} for child in children)):
+            told = True
+            for child in children:
+                if child.poll() is None:
+                    child.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    return max((child.returncode if child.returncode >= 0 else 1 for child in children), default=0)

@@ -1,0 +1,174 @@
+"""The configuration file, read once by the command line and handed down as frozen settings.
+
+Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFIG``, ``./cdc.toml``, ``./.cdc/cdc.toml``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from cdc.errors import ConfigError, NotFound
+
+SEARCHED = (Path("cdc.toml"), Path(".cdc/cdc.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One source database and the topic its connector writes to. The log has the source's name."""
+
+    name: str
+    topic: str
+    policy: Path
+    definition: Path
+    dsn: str | None = field(default=None, repr=False)
+    admin_dsn: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Effective settings. DSNs hold passwords, so none of them is in the ``repr``."""
+
+    path: Path
+    kafka: Mapping[str, str] = field(repr=False)
+    connect_url: str
+    warehouse_dsn: str = field(repr=False)
+    warehouse_admin_dsn: str = field(repr=False)
+    warehouse_auditor_dsn: str = field(repr=False)
+    privacy_dsn: str = field(repr=False)
+    privacy_admin_dsn: str = field(repr=False)
+    keyring: Path
+    sources: Mapping[str, SourceConfig]
+
+    @property
+    def state(self) -> Path:
+        """Folder of the configuration file; the local stack keeps its secrets and logs there."""
+        return self.path.parent
+
+    def source(self, name: str) -> SourceConfig:
+        """Settings of one source.
+
+        Raises:
+            NotFound: no such source; the message lists those there are.
+        """
+        try:
+            return self.sources[name]
+        except KeyError:
+            known = ", ".join(sorted(self.sources)) or "none"
+            raise NotFound(f"{self.path}: no source {name!r}; there are: {known}") from None
+
+
+def find(explicit: Path | None = None) -> Path:
+    """The configuration file to use.
+
+    Raises:
+        ConfigError: none found, or the one that was named does not exist.
+    """
+    named = explicit or (Path(os.environ["CDC_CONFIG"]) if os.environ.get("CDC_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"no configuration file at {named}", hint="cdc local up   (writes one for the local stack)")
+        return named
+    for candidate in SEARCHED:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError("no configuration: neither --config, $CDC_CONFIG, ./cdc.toml nor ./.cdc/cdc.toml", hint="cdc local up")
+
+
+def load(explicit: Path | None = None) -> Config:
+    """Read and check the configuration.
+
+    Raises:
+        ConfigError: missing or malformed; the message names the file and the setting.
+    """
+    path = find(explicit).absolute()
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    table = _Table(path, "", raw)
+    table.only("kafka", "connect", "warehouse", "privacy", "keyring", "sources")
+    warehouse, privacy, sources = table.table("warehouse"), table.table("privacy"), table.table("sources")
+    warehouse.only("dsn", "admin_dsn", "auditor_dsn")
+    privacy.only("dsn", "admin_dsn")
+    return Config(
+        path=path,
+        kafka=table.table("kafka").texts(),
+        connect_url=table.table("connect").text("url"),
+        warehouse_dsn=warehouse.dsn("dsn"),
+        warehouse_admin_dsn=warehouse.dsn("admin_dsn", fallback="dsn"),
+        warehouse_auditor_dsn=warehouse.dsn("auditor_dsn", fallback="dsn"),
+        privacy_dsn=privacy.dsn("dsn"),
+        privacy_admin_dsn=privacy.dsn("admin_dsn", fallback="dsn"),
+        keyring=table.table("keyring").file("path"),
+        sources={name: _source(name, sources.table(name)) for name in sources.raw},
+    )
+
+
+def _source(name: str, table: _Table) -> SourceConfig:
+    table.only("dsn", "admin_dsn", "definition", "policy", "topic")
+    return SourceConfig(
+        name=name,
+        topic=table.text("topic") if "topic" in table.raw else name,
+        policy=table.file("policy"),
+        definition=table.file("definition"),
+        dsn=table.dsn("dsn") if "dsn" in table.raw else None,
+        admin_dsn=table.dsn("admin_dsn") if "admin_dsn" in table.raw else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One TOML table with its place in the file, for errors that say where."""
+
+    path: Path
+    name: str
+    raw: Mapping[str, Any] = field(repr=False)
+
+    def _at(self, key: str) -> str:
+        return f"{self.path}: [{self.name}] {key}" if self.name else f"{self.path}: [{key}]"
+
+    def only(self, *known: str) -> None:
+        for key in self.raw:
+            if key not in known:
+                raise ConfigError(f"{self._at(key)}: unknown setting; known here: {', '.join(known)}")
+
+    def table(self, key: str) -> _Table:
+        value = self.raw.get(key)
+        if not isinstance(value, dict):
+            raise ConfigError(f"{self._at(key)}: missing table", hint="cdc local up   (writes a complete file for the local stack)")
+        return _Table(self.path, f"{self.name}.{key}" if self.name else key, value)
+
+    def text(self, key: str) -> str:
+        value = self.raw.get(key)
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{self._at(key)}: a non-empty text is needed")
+        return value
+
+    def texts(self) -> dict[str, str]:
+        return {key: str(value) for key, value in self.raw.items() if self.text(key) or value}
+
+    def dsn(self, key: str, fallback: str | None = None) -> str:
+        if fallback is not None and key not in self.raw:
+            key = fallback
+        value = self.text(key)
+        try:
+            psycopg2.extensions.parse_dsn(value)
+        except psycopg2.ProgrammingError:
+            raise ConfigError(f"{self._at(key)}: not a libpq connection string", hint="host=… port=… dbname=… user=…") from None
+        return value
+
+    def file(self, key: str) -> Path:
+        path = Path(self.text(key))
+        if path.is_absolute():
+            return path
+        beside = self.path.parent / path
+        return beside if beside.exists() else path.absolute()

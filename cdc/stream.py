@@ -1,0 +1,179 @@
+"""One Kafka topic-partition, read from a position that the warehouse keeps.
+
+``assign()`` without a consumer group: ownership is the warehouse's business. Offsets are committed to Kafka all the same, as a dashboard for lag tools.
+
+An exception inside a Python callback during ``consume()`` silently discards dequeued messages while the position moves on; so there are no callbacks here that
+can raise, no signal handler that raises, and whatever comes out of a read is followed by :meth:`Stream.rewind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from cdc.errors import ConfigError, Halted, TransientError, Unreachable
+from cdc.event import Record
+
+_FATAL = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
+_PULL = 2_000
+_TIMEOUT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as the broker describes it; ``id`` changes when it is deleted and created again (KIP-516)."""
+
+    name: str
+    id: str
+    partitions: int
+
+
+def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Topic:
+    """Ask the broker about a topic.
+
+    Raises:
+        Unreachable: no broker answers.
+        ConfigError: there is no such topic.
+        Halted: it has another number of partitions than one.
+    """
+    admin = AdminClient({**kafka, "client.id": "cdc-describe", "log_level": 0})
+    try:
+        future = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_s)[topic]
+        description = future.result(timeout=timeout_s + 5)
+    except KafkaException as error:
+        code = error.args[0].code()
+        if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise ConfigError(f"Kafka has no topic {topic!r}", hint="cdc connectors apply   (the connector creates it)") from None
+        raise Unreachable(f"Kafka at {kafka.get('bootstrap.servers')} does not answer ({error.args[0].name()})", hint="cdc local status") from None
+    except TimeoutError:
+        raise Unreachable(f"Kafka at {kafka.get('bootstrap.servers')} does not answer", hint="cdc local status") from None
+    if len(description.partitions) != 1:
+        raise Halted(
+            "partition-count",
+            f"topic {topic!r} has {len(description.partitions)} partitions; the order of a source needs exactly 1",
+            hint="recreate the topic with one partition and start a new log for it",
+        )
+    # librdkafka prints the id in plain base64, Kafka itself in the URL-safe alphabet.
+    return Topic(topic, str(description.topic_id).translate({ord("+"): "-", ord("/"): "_"}), 1)
+
+
+class Stream:
+    """Reads one topic-partition. Not thread-safe."""
+
+    def __init__(self, kafka: Mapping[str, str], topic: Topic, log: str) -> None:
+        self._topic = topic
+        self._log = log
+        self._consumer = Consumer(
+            {
+                "fetch.wait.max.ms": "20",
+                "queued.max.messages.kbytes": "65536",
+                **kafka,
+                "group.id": f"cdc-audit-{log}",
+                "client.id": f"cdc-replicate-{log}",
+                "enable.auto.commit": "true",  # of what acknowledge() stores, in the background
+                "enable.auto.offset.store": "false",
+                "auto.offset.reset": "error",
+                "enable.partition.eof": "true",
+                "isolation.level": "read_committed",
+                "allow.auto.create.topics": "false",
+                "log_level": "0",
+            }
+        )
+        self._expected = 0
+        self._at_end = False
+
+    def rewind(self, position: int) -> None:
+        """Read from ``position`` on, whatever was delivered before.
+
+        Raises:
+            Halted: the broker no longer has it, or never had it.
+            TransientError: the broker does not answer.
+        """
+        partition = TopicPartition(self._topic.name, 0, position)
+        try:
+            low, high = self._consumer.get_watermark_offsets(partition, timeout=10)
+        except KafkaException as error:
+            raise TransientError(f"Kafka does not answer ({error.args[0].name()})") from None
+        if not low <= position <= high:
+            raise Halted(
+                "position-lost",
+                f"{self._topic.name}/0 holds offsets {low} to {high}; the warehouse continues at {position}",
+                hint="records are gone from Kafka, or the topic was restored to the past: find out which before going on",
+            )
+        self._consumer.assign([partition])
+        self._expected, self._at_end = position, False
+
+    def read(self, timeout_s: float = _TIMEOUT_S) -> list[Record]:
+        """The next records, in offset order; empty when none came within ``timeout_s``. Gaps in offsets are Kafka's transaction markers.
+
+        Raises:
+            TransientError: the broker is away; rewind before reading on.
+            Halted: the position is outside what the broker has.
+        """
+        try:
+            messages = self._consumer.consume(_PULL, timeout=timeout_s)
+        except KafkaException as error:
+            raise TransientError(f"Kafka: {error.args[0].name()}") from None
+        records = []
+        for message in messages:
+            failure = message.error()
+            if failure is not None:
+                self._judge(failure)
+                continue
+            self._at_end = False
+            record = _record(message)
+            if record.offset >= self._expected:  # the client may deliver what it fetched before a rewind
+                self._expected = record.offset + 1
+                records.append(record)
+        return records
+
+    def lag(self) -> int | None:
+        """Offsets between what was read and the end of the topic, as far as the client knows without asking."""
+        if self._at_end:
+            return 0
+        try:
+            _low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic.name, 0), cached=True)
+        except KafkaException:
+            return None
+        return max(0, int(high) - self._expected) if high >= 0 else None
+
+    def acknowledge(self, position: int) -> None:
+        """Tell Kafka, best effort: the truth is the warehouse's position."""
+        try:
+            self._consumer.store_offsets(offsets=[TopicPartition(self._topic.name, 0, position)])
+        except KafkaException:
+            return
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def _judge(self, error: Any) -> None:
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
+            self._at_end = True
+        if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the client library's name for it
+            raise Halted("position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc status")
+        if code in _FATAL:
+            raise ConfigError(f"Kafka refuses: {error.name()}", hint="check the credentials under [kafka]")
+        if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise TransientError(f"Kafka has no topic {self._topic.name!r} at the moment")
+        if error.fatal():
+            raise TransientError(f"Kafka: {error.name()}")
+
+
+def _record(message: Message) -> Record:
+    headers: Any = message.headers() or ()
+    return Record(
+        topic=message.topic() or "",
+        partition=0,
+        offset=int(message.offset() or 0),
+        key=message.key(),
+        value=message.value(),
+        headers=tuple((name, value or b"") for name, value in headers if name[:22] != "__debezium.context.con"),
+        timestamp_ms=message.timestamp()[1],
+    )
