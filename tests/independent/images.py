@@ -51,7 +51,7 @@ def same(old: dict, old_subject: str, old_content: dict, new: dict, new_subject:
     """
     before, after = _described(old_content), _described(new_content)
     differing = []
-    for name in sorted(set(before) & set(after)):
+    for name in sorted(set(before) & set(after) & set(old) & set(new)):
         clear = before[name][1]["protect"] == "clear"
         if before[name] != after[name] or not (clear or old_subject == new_subject):
             continue

@@ -66,7 +66,10 @@ class Reader:
         self._say(*found)
         if not found:
             self.kinds[entry["kind"]] = self.kinds.get(entry["kind"], 0) + 1
-            self._judge(entry | (aside or {}))
+            try:
+                self._judge(entry | (aside or {}))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                self._say(f"shaped so that it cannot be judged further ({type(error).__name__})")
 
     def finish(self, *, edge: list[str] | None = None, root: str | None = None) -> list[Problem]:
         """Compare the tree, and return every problem found."""
@@ -101,7 +104,7 @@ class Reader:
         self._origin = self._origin or entry["origin"]
         if entry["origin"] != self._origin:
             self._say("another origin than the entries before")
-        if (entry["kind"] == "operation") != self._origin.startswith("operations/"):
+        if (entry["kind"] == "operation") != entry["origin"].startswith("operations/"):
             self._say("kind and origin disagree")
         if entry["salt"] in self._salts:
             self._say("the salt of another entry")

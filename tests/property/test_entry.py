@@ -49,6 +49,7 @@ VALUES = st.recursive(
         st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3).map(lambda of: {"struct": of})
     ),
 )
+KINDS = tuple(sorted(shape.MUST))
 IMAGES = st.dictionaries(TEXTS, VALUES, max_size=6)
 
 
@@ -118,7 +119,7 @@ def test_a_name_is_a_qualified_name_or_refused(name):
 
 
 @st.composite
-def entries(draw, kinds=tuple(sorted(shape.MUST))) -> Entry:
+def entries(draw, kinds=KINDS) -> Entry:
     kind = draw(st.sampled_from(kinds))
     made = {
         "captured_at": DECIMALS,
