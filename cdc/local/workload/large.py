@@ -15,7 +15,7 @@ record passes 1 MiB: Kafka's default limits do not do."""
 def trading(world: World) -> None:
     """Play documents (sealed, uncompressed) and prospectuses (public, compressed)."""
     sizes = [world.rng.randint(100_000, 140_000) for _ in range(world.many(12))]
-    for size in (*sizes, 70_000, LARGEST_DOCUMENT):
+    for size in (LARGEST_DOCUMENT, *sizes, 70_000):
         (document,) = world.session.identifiers("documents", "document_id", 1)
         where = " WHERE document_id = %s"
         with world.session.transaction() as tx:

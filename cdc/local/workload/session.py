@@ -182,8 +182,12 @@ class Transaction:
         self._cursor.execute(statement)
 
     def message(self, prefix: str, content: str, *, transactional: bool = True) -> None:
-        """Write a logical message. A non-transactional one is out even if the transaction rolls back."""
-        self._cursor.execute("SELECT pg_logical_emit_message(%s, %s, %s)", (transactional, prefix, content))
+        """Write a logical message. A non-transactional one is out even if the transaction rolls back.
+
+        It is flushed at once: without that (PostgreSQL 17's fourth argument) nobody sees it until the next commit.
+        """
+        statement = "SELECT pg_logical_emit_message(%s, %s, %s, %s)"
+        self._cursor.execute(statement, (transactional, prefix, content, not transactional))
         if transactional:
             self._messages += 1
         else:
