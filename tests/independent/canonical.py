@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 
 SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
@@ -16,16 +17,9 @@ class NotCanonical(ValueError):
 
 def write(value: object) -> str:
     """The canonical text of None, a str, or a list or dict of these."""
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, list):
-        return "[" + ",".join([write(item) for item in value]) + "]"
-    if isinstance(value, dict):
-        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-        return "{" + ",".join([_string(name) + ":" + write(value[name]) for name in names]) + "}"
-    raise NotCanonical(f"a {type(value).__name__} in canonical bytes")
+    text = _write(value)
+    text.encode()  # a lone surrogate has no UTF-8
+    return text
 
 
 def read(text: str) -> object:
@@ -52,9 +46,28 @@ def digest(value: object) -> str:
     return hashlib.sha256(write(value).encode()).hexdigest()
 
 
+def _write(value: object) -> str:
+    if isinstance(value, str):
+        return _string(value)
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return "[" + ",".join([_write(item) for item in value]) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join([label + _write(value[name]) for name, label in _members(tuple(value))]) + "}"
+    raise NotCanonical(f"a {type(value).__name__} in canonical bytes")
+
+
+@lru_cache(4096)
+def _members(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Names in canonical order, each with the text that stands before its value."""
+    return [(name, _string(name) + ":") for name in sorted(names, key=lambda name: name.encode("utf-16-be"))]
+
+
 def _string(value: str) -> str:
-    value.encode()  # a lone surrogate has no UTF-8
-    return '"' + ESCAPED.sub(lambda found: SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}", value) + '"'
+    if ESCAPED.search(value):
+        value = ESCAPED.sub(lambda found: SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}", value)
+    return f'"{value}"'
 
 
 def _object(members: list[tuple[str, object]]) -> dict[str, object]:
