@@ -15,7 +15,13 @@ _config = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.",
 )
-_HELD = {"kek": "key-encryption keys", "secret": "index and salt keys", "subject": "subjects", "data_key": "data keys", "token": "tokens"}
+_HELD = {
+    "kek": "key-encryption keys",
+    "secret": "index and salt keys",
+    "subject": "subjects",
+    "data_key": "data keys",
+    "token": "tokens",
+}
 
 
 @click.group()
@@ -34,8 +40,11 @@ def init(config_path: Path | None) -> None:
     for name in done.applied:
         click.echo(f"privacy store: {name} applied", err=True)
     if done.keyring_created:
-        click.echo(f"keyring: {settings.keyring} made. Keep a copy apart from the backups of the privacy store:", err=True)
-        click.echo("  without it nobody reads a protected value again; with it and the store, anybody does.", err=True)
+        click.echo(
+            f"keyring: {settings.keyring} made. Keep a copy, apart from the privacy store's backups: without it",
+            err=True,
+        )
+        click.echo("  nobody reads a protected value again; with it and the store, anybody does.", err=True)
     click.echo(f"ready: key-encryption key of epoch {done.epoch}", err=True)
 
 
@@ -58,8 +67,8 @@ def status(config_path: Path | None, output: str) -> None:
     finally:
         connection.close()
     if output == "json":
-        document = {"keyring": str(settings.keyring), "identity": mark.identity, "high_water": mark.high_water, "held": held}
-        click.echo(json.dumps(document, indent=2))
+        document = {"keyring": str(settings.keyring), "identity": mark.identity, "high_water": mark.high_water}
+        click.echo(json.dumps(document | {"held": held}, indent=2))
         return
     click.echo(f"keyring        {settings.keyring}: opens the store's keys")
     click.echo(f"privacy store  {mark.identity}, high-water {mark.high_water}")
