@@ -9,16 +9,18 @@ Only single artifacts are asked for; resolving what depends on what happened whe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from cdc.errors import ConfigError, Unreachable
+from cdc.local.part import Report
 from cdc.local.private_file import private_folder
 
 _AT_ONCE = 8
@@ -91,16 +93,22 @@ def read_lock(path: Path) -> Lock:
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/cdc-audit``, else ``~/.cache/cdc-audit``; a temporary folder where that cannot be written."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(named) if named else Path("~/.cache").expanduser()) / "cdc-audit"
-    try:
-        private_folder(folder)
-        if os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    except (OSError, RuntimeError):
-        pass
-    return private_folder(Path(tempfile.gettempdir()) / f"cdc-audit-{os.geteuid()}")
+    """``$XDG_CACHE_HOME/cdc-audit``, else ``~/.cache/cdc-audit``; a temporary folder where that cannot be written.
+
+    Raises:
+        ConfigError: the temporary folder of that name is somebody else's.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never raises
+    if Path(base).is_absolute():
+        folder = Path(base, "cdc-audit")
+        with contextlib.suppress(OSError):
+            private_folder(folder)
+            if os.access(folder, os.W_OK | os.X_OK):
+                return folder
+    folder = private_folder(Path(tempfile.gettempdir(), f"cdc-audit-{os.geteuid()}"))
+    if folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & 0o022:
+        raise ConfigError(f"{folder} is not this user's own", hint="set XDG_CACHE_HOME to a folder of yours")
+    return folder
 
 
 def plugin_path(lock: Lock) -> Path:
@@ -113,7 +121,7 @@ def jar_folder(lock: Lock) -> Path:
     return plugin_path(lock) / lock.name
 
 
-def ensure(lock: Lock, report: Callable[[str], None]) -> Path:
+def ensure(lock: Lock, report: Report) -> Path:
     """The folder with every jar of the lock, verified; fetches what is missing or damaged.
 
     Raises:
@@ -132,11 +140,7 @@ def ensure(lock: Lock, report: Callable[[str], None]) -> Path:
             for jar in lock.jars:
                 if jar not in bad:
                     _link(folder / jar.file_name, assembled / jar.file_name)
-        report(f"{lock.name}: fetching {len(bad)} Java artifacts")
-        repositories = _user_repositories()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(lambda jar: _place(jar, assembled, Path(temporary), repositories), bad):
-                pass
+        _place_all(lock.name, bad, assembled, report)
         shutil.rmtree(folder, ignore_errors=True)
         private_folder(folder.parent)
         try:
@@ -145,6 +149,22 @@ def ensure(lock: Lock, report: Callable[[str], None]) -> Path:
             if damaged(lock, folder):
                 raise
     return folder
+
+
+def _place_all(name: str, jars: list[Jar], folder: Path, report: Report) -> None:
+    """Put jars into ``folder``, several at once; the first failure ends it."""
+    report(f"{name}: fetching {len(jars)} Java artifacts")
+    repositories, told = _user_repositories(), time.monotonic()
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        running = [pool.submit(_place, jar, folder, repositories) for jar in jars]
+        for done, future in enumerate(as_completed(running), 1):
+            future.result()
+            if time.monotonic() - told > 5:
+                told = time.monotonic()
+                report(f"{name}: {done} of {len(jars)} are here")
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def damaged(lock: Lock, folder: Path) -> list[Jar]:
@@ -167,23 +187,27 @@ def sha256_of(path: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Repositories:
-    local: Path
-    remote: dict[str, str] | None
+    local: Path | None
+    remote: dict[str, str] | None  # None: the public one
 
 
 def _user_repositories() -> _Repositories:
     from jgo.config import GlobalSettings
 
-    settings = GlobalSettings.load()
+    try:
+        settings = GlobalSettings.load()
+    except RuntimeError:  # a user without a home
+        return _Repositories(None, None)
     return _Repositories(Path(settings.repo_cache).expanduser(), dict(settings.repositories) or None)
 
 
-def _place(jar: Jar, folder: Path, temporary: Path, repositories: _Repositories) -> None:
-    known = repositories.local / jar.repository_path
-    if sha256_of(known) == jar.sha256:
-        _link(known, folder / jar.file_name)
-        return
-    fetched = _fetch(jar, temporary / "repository", repositories)
+def _place(jar: Jar, folder: Path, repositories: _Repositories) -> None:
+    if repositories.local is not None:
+        known = repositories.local / jar.repository_path
+        if sha256_of(known) == jar.sha256:
+            _link(known, folder / jar.file_name)
+            return
+    fetched = _fetch(jar, folder.parent / "repository", repositories)
     actual = sha256_of(fetched)
     if actual != jar.sha256:
         raise ConfigError(
@@ -198,16 +222,18 @@ def _fetch(jar: Jar, into: Path, repositories: _Repositories) -> Path:
     import requests
     from jgo.maven import MavenContext
 
-    context = MavenContext(repo_cache=into, remote_repos=repositories.remote, timeout=30)
+    context = MavenContext(repo_cache=into, remote_repos=repositories.remote, timeout=20)
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(jar.classifier)
-    for attempt in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         try:
             return Path(artifact.resolve())
         except (requests.RequestException, OSError, RuntimeError) as error:
             (into / jar.repository_path).unlink(missing_ok=True)
-            if attempt == _TRIES - 1:
+            absent = isinstance(error, RuntimeError)
+            if absent or attempt == _TRIES:
+                what = "no repository has it" if absent else type(error).__name__
                 raise Unreachable(
-                    f"{jar} cannot be fetched: {type(error).__name__}",
+                    f"{jar} cannot be fetched: {what}",
                     hint="check the network ($HTTPS_PROXY; own repository: ~/.config/jgo.conf), then: cdc local up",
                 ) from None
     raise AssertionError

@@ -82,9 +82,12 @@ class Broker:
         """A fixed one."""
         return java_environment()
 
-    def prepare(self, report: Report) -> None:
-        """Write the configuration; format the data folder once."""
+    def fetch(self, report: Report) -> None:
+        """Fetch the worker's jars: the broker is among them."""
         self.jvm.fetch(report)
+
+    def prepare(self) -> None:
+        """Write the configuration; format the data folder once."""
         private_folder(self.folder)
         write_private(self.folder / "server.properties", self.settings())
         write_private(self.folder / "log4j2.xml", LOG4J.format(log=self.logs[1]))

@@ -100,11 +100,13 @@ class Worker:
         """A fixed one."""
         return java_environment()
 
-    def prepare(self, report: Report) -> None:
-        """Write the configuration."""
-        self.jvm.fetch(report)
+    def fetch(self, report: Report) -> None:
+        """Fetch the plugins. The worker's own jars are the broker's, which is up before."""
         for plugin in self.plugins:
             artifacts.ensure(plugin, report)
+
+    def prepare(self) -> None:
+        """Write the configuration."""
         private_folder(self.folder)
         write_private(self.folder / "worker.properties", self.settings())
         write_private(self.folder / "log4j2.xml", LOG4J.format(log=self.logs[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -50,8 +51,11 @@ class Part(Protocol):
     def stop_signal(self) -> signal.Signals:
         """The signal that ends it in good order."""
 
-    def prepare(self, report: Report) -> None:
-        """Fetch what it runs on, make its data folder if new, write its configuration, mend what a kill left."""
+    def fetch(self, report: Report) -> None:
+        """Make sure that the program it runs is there and is the one that was pinned."""
+
+    def prepare(self) -> None:
+        """Make its data folder if it is new, write its configuration, mend what a kill left behind."""
 
     def command(self) -> list[str]:
         """The command line. With the configuration it tells whether a running process is the wanted one."""
@@ -83,6 +87,7 @@ class Runner:
 
     def __init__(self, run_folder: Path) -> None:
         self._folder = run_folder
+        self.cancelled = threading.Event()  # set: no start goes on waiting
 
     def running(self, name: str) -> ProcessIdentity | None:
         """A part's living process, whoever started it."""
@@ -102,7 +107,8 @@ class Runner:
             report(f"{part.name}: runs but does not answer, or with other settings: restarting it")
             self.stop(part, report)
         began = time.monotonic()
-        part.prepare(report)
+        part.fetch(report)
+        part.prepare()
         marks = [(log, log.stat().st_size if log.exists() else 0) for log in part.logs]
         identity = process.spawn(part.command(), log=part.logs[0], folder=part.folder, environment=part.environment())
         self._remember(part, identity)
@@ -121,8 +127,7 @@ class Runner:
         self._path(part.name).unlink(missing_ok=True)
         return identity is not None
 
-    @staticmethod
-    def _answers(part: Part, identity: ProcessIdentity, patience: float) -> str | None:
+    def _answers(self, part: Part, identity: ProcessIdentity, patience: float) -> str | None:
         deadline = time.monotonic() + patience
         while True:
             if not process.alive(identity):
@@ -130,6 +135,8 @@ class Runner:
             trouble = part.ready()
             if trouble is None:
                 return None
+            if self.cancelled.is_set():
+                return "interrupted"
             if time.monotonic() > deadline:
                 return f"not ready after {patience:.0f} s: {trouble}"
             time.sleep(0.05)

@@ -112,7 +112,11 @@ class Cluster:
         """Nothing of the caller's: ``PGDATA``, ``PGPORT`` and ``LC_*`` must not matter."""
         return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
-    def prepare(self, report: Report) -> None:  # noqa: ARG002 - nothing to fetch
+    def fetch(self, report: Report) -> None:  # noqa: ARG002 - it came with the Python packages
+        """See that the binaries are there."""
+        binaries()
+
+    def prepare(self) -> None:
         """Run initdb once; write the settings; clear away what a killed postmaster left."""
         private_folder(self.folder.parent)
         if not (self.folder / "PG_VERSION").exists():

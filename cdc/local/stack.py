@@ -14,7 +14,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,10 @@ class Stack:
         wanted = [name for name in PARTS if name in set(parts)]
         with self._exclusively():
             self._choose(wanted)
-            _together(*(partial(self._bring_up, name, report) for name in wanted if name != "connect"))
+            first = [partial(self._bring_up, name, report) for name in wanted if name != "connect"]
+            if "connect" in wanted:
+                first.append(partial(self._part("connect").fetch, report))
+            self._together(*first)
             if "connect" in wanted:
                 self._start("connect", report)
             prepare.secrets_and_configuration(self.state, self.addresses(), self._known())
@@ -82,7 +85,7 @@ class Stack:
             for name in ("connect", "broker"):
                 if name in wanted:
                     self._stop(name, report)
-            _together(*(partial(self._stop, name, report) for name in ("source", "warehouse") if name in wanted))
+            self._together(*(partial(self._stop, name, report) for name in ("source", "warehouse") if name in wanted))
 
     def reset(self, report: Report = lambda _line: None) -> None:
         """Stop everything and delete the state folder.
@@ -230,11 +233,17 @@ class Stack:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-
-def _together(*tasks: Callable[[], object]) -> None:
-    """Run all at once; when some fail, raise the first error after all have ended."""
-    if tasks:
+    def _together(self, *tasks: Callable[[], object]) -> None:
+        """Run all at once; when some fail, raise the first error after all have ended. Ctrl-C ends the waiting."""
+        if not tasks:
+            return
+        self._runner.cancelled.clear()
         with ThreadPoolExecutor(len(tasks)) as pool:
             futures = [pool.submit(task) for task in tasks]
+            try:
+                wait(futures)
+            except BaseException:
+                self._runner.cancelled.set()
+                raise
         for future in futures:
             future.result()
