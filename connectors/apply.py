@@ -24,8 +24,11 @@ Report: TypeAlias = Callable[[str], None]
 Action: TypeAlias = Literal["created", "updated", "restarted", "resumed", "unchanged"]
 
 POLL_S = 0.25
-STEADY_POLLS = 2
-"""So many looks in a row must find it running: a task that fails at once is RUNNING for a moment."""
+STEADY_S = 2.0
+"""So long it must be seen running after a change: Connect shows the old tasks RUNNING until it has stopped them, and a new
+task is RUNNING before Debezium has connected."""
+STALE_S = 10.0
+"""So long a failure from before the change is taken for what Connect has not cleared away yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def apply(
     desired = profile.configuration(profile.expand(definition, secrets))
     _demand_plugin(client)
     present = _present(client, definition.name)
+    before = None if present is None else _status(client, definition.name, deadline)
     changed = _differences(present, desired)
     if changed:
         _demand_valid(client, definition.name, desired)
@@ -66,8 +70,8 @@ def apply(
         report(f"{definition.name}: {'created' if created else 'updated: ' + ', '.join(changed)}")
         action: Action = "created" if created else "updated"
     else:
-        action = _mend(client, definition.name, deadline, report)
-    status = _wait(client, definition.name, deadline, report)
+        action = _mend(client, before, report)
+    status = _Wait(client, definition.name, deadline, before, report).running(0 if action == "unchanged" else STEADY_S)
     return Outcome(definition.name, action, changed if action == "updated" else (), status)
 
 
@@ -111,16 +115,15 @@ def _demand_valid(client: ConnectClient, name: str, desired: dict[str, str]) -> 
         raise Rejected(f"Kafka Connect finds the configuration of {name} invalid:{lines}")
 
 
-def _mend(client: ConnectClient, name: str, deadline: float, report: Report) -> Action:
+def _mend(client: ConnectClient, status: ConnectorStatus | None, report: Report) -> Action:
     """An unchanged connector may still stand still."""
-    status = _status(client, name, deadline)
-    if status.failed:
-        client.restart_failed(name)
-        report(f"{name}: restarted what had failed ({_cause(status)})")
+    if status is not None and status.failed:
+        client.restart_failed(status.name)
+        report(f"{status.name}: restarted what had failed ({redact.causes(status.failed_traces[0])})")
         return "restarted"
-    if status.state in {"PAUSED", "STOPPED"}:
-        client.resume(name)
-        report(f"{name}: was {status.state}; resumed")
+    if status is not None and status.state in {"PAUSED", "STOPPED"}:
+        client.resume(status.name)
+        report(f"{status.name}: was {status.state}; resumed")
         return "resumed"
     return "unchanged"
 
@@ -136,28 +139,37 @@ def _status(client: ConnectClient, name: str, deadline: float) -> ConnectorStatu
         time.sleep(POLL_S)
 
 
-def _wait(client: ConnectClient, name: str, deadline: float, report: Report) -> ConnectorStatus:
-    steady, shown = 0, ""
-    while True:
-        status = _status(client, name, deadline)
-        tasks = ", ".join(f"task {task.id} {task.state}" for task in status.tasks) or "no task yet"
-        seen = f"{name}: {status.state}, {tasks}"
-        if seen != shown:
-            report(seen)
-            shown = seen
-        if status.failed:
-            raise TaskFailed(
-                f"{name} failed: {_cause(status)}", hint="mend the cause, then `cdc connectors apply` again"
-            )
-        steady = steady + 1 if status.running else 0
-        if steady >= STEADY_POLLS:
-            return status
-        if time.monotonic() > deadline:
-            raise Unreachable(
-                f"{name} does not run yet: {status.state}, {tasks}", hint="the worker's log says what it waits for"
-            )
-        time.sleep(POLL_S)
+@dataclass(slots=True)
+class _Wait:
+    """Looks at a connector until it runs, or has failed anew."""
 
+    client: ConnectClient
+    name: str
+    deadline: float
+    before: ConnectorStatus | None
+    report: Report
 
-def _cause(status: ConnectorStatus) -> str:
-    return redact.causes(status.failed_traces[0])
+    def running(self, steady_s: float) -> ConnectorStatus:
+        """Its status, once it has been running for ``steady_s``."""
+        began = since = time.monotonic()
+        shown = ""
+        while True:
+            status, now = _status(self.client, self.name, self.deadline), time.monotonic()
+            tasks = ", ".join(f"task {task.id} {task.state}" for task in status.tasks) or "no task yet"
+            seen = f"{self.name}: {status.state}, {tasks}"
+            if seen != shown:
+                self.report(seen)
+                shown = seen
+            if status.failed and (now - began > STALE_S or not self._stale(status)):
+                cause = redact.causes(status.failed_traces[0])
+                raise TaskFailed(f"{self.name} failed: {cause}", hint="mend that, then cdc connectors apply")
+            if not status.running:
+                since = now
+            elif now - since >= steady_s:
+                return status
+            if now > self.deadline:
+                raise Unreachable(f"not running in time: {seen}", hint="the worker's log says what it waits for")
+            time.sleep(POLL_S)
+
+    def _stale(self, status: ConnectorStatus) -> bool:
+        return self.before is not None and status.failed_traces == self.before.failed_traces

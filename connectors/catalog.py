@@ -14,8 +14,11 @@ SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quo
          WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)),
        c.relreplident::text, c.relpersistence = 'u', row_security_active(c.oid),
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-       (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims) ORDER BY a.attnum), '[]')
-          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+       (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims, format_type(b.oid, NULL))
+                               ORDER BY a.attnum), '[]')
+          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+               JOIN pg_type b ON b.oid = coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid)
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  ORDER BY 1"""
@@ -34,6 +37,7 @@ class Table:
     """A table that the connector reads, or a partition of one; ``name`` as Debezium writes it, ``quoted`` as SQL.
 
     ``included``: the definition's patterns match it. ``root``: the partitioned table on top, of a partition.
+    ``types``: column → type, an array's or a domain's being that of what it is made of.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Table:
     generated_columns: tuple[str, ...]
     virtual_columns: tuple[str, ...]
     nested_arrays: tuple[str, ...]
+    types: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,11 @@ def tables(cursor: Cursor, patterns: Sequence[str]) -> tuple[Table, ...]:
             row_security=row[6],
             readable=row[7],
             included=row[0] in included,
-            stored_columns=tuple(name for name, generated, _ in row[8] if generated == ""),
-            generated_columns=tuple(name for name, generated, _ in row[8] if generated == "s"),
-            virtual_columns=tuple(name for name, generated, _ in row[8] if generated == "v"),
-            nested_arrays=tuple(name for name, _, dimensions in row[8] if dimensions > 1),
+            stored_columns=tuple(name for name, generated, *_ in row[8] if generated == ""),
+            generated_columns=tuple(name for name, generated, *_ in row[8] if generated == "s"),
+            virtual_columns=tuple(name for name, generated, *_ in row[8] if generated == "v"),
+            nested_arrays=tuple(name for name, _, dimensions, _ in row[8] if dimensions > 1),
+            types={name: kind for name, _, _, kind in row[8]},
         )
         for row in rows
         if row[0] in included or row[3] in included

@@ -21,11 +21,22 @@ from connectors.profile import HEARTBEAT_QUERY, include_patterns
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong (a stable ``code`` and a sentence), and the SQL that mends it; empty where no statement can."""
+    """What is wrong (a stable ``code`` and a sentence), and the SQL that mends it; empty where no statement can.
+
+    One that does not ``refuse`` is a limit of Debezium to live with: the value that arrives is not the whole value.
+    """
 
     code: str
     problem: str
     fix: str = ""
+    refuse: bool = True
+
+
+LOSSY = {
+    "bit varying": "Debezium drops a bit string's length, so its leading zeros",
+    "time with time zone": "Debezium converts to UTC, so the offset is lost",
+}
+"""Types of which Debezium 3.7 writes less than the value."""
 
 
 def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
@@ -49,14 +60,15 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
         connection.close()
 
 
-def demand_fit(definition: Definition, dsn: str) -> None:
-    """Refuse a source that cannot be captured without losing evidence.
+def demand_fit(definition: Definition, dsn: str) -> tuple[Finding, ...]:
+    """Refuse a source that cannot be captured without losing evidence; return the findings to live with.
 
     Raises:
         SourceUnfit: the message has every finding, the hint the SQL that mends them.
         Unreachable: the database does not answer.
     """
-    findings = source(definition, dsn)
+    found = source(definition, dsn)
+    findings = [finding for finding in found if finding.refuse]
     if findings:
         lines = "".join(f"\n  {finding.code}: {finding.problem}" for finding in findings)
         fixes = "\n    ".join(dict.fromkeys(finding.fix for finding in findings if finding.fix))
@@ -64,6 +76,7 @@ def demand_fit(definition: Definition, dsn: str) -> None:
             f"the source database of {definition.name} cannot be captured as evidence yet:{lines}",
             hint=f"run in database {definition.database.name}, as its owner:\n    {fixes}" if fixes else None,
         )
+    return found
 
 
 def _findings(definition: Definition, cursor: Cursor) -> Iterator[Finding]:
@@ -125,6 +138,9 @@ def _table(table: Table, captured: set[str], role: str) -> Iterator[Finding]:
         yield Finding("row_security", problem, f"ALTER ROLE {role} BYPASSRLS;")
     for column in table.nested_arrays:
         yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
+    for column, kind in table.types.items():
+        if kind in LOSSY:
+            yield Finding("lossy_type", f"{name}.{column}: {LOSSY[kind]}", refuse=False)
 
 
 def _publication(definition: Definition, published: Publication | None, found: tuple[Table, ...]) -> Iterator[Finding]:

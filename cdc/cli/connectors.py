@@ -55,8 +55,8 @@ def apply(names: tuple[str, ...], path: Path | None, timeout_s: float) -> None:
     with ConnectClient(settings.connect_url) as client:
         for definition in definitions:
             dsn = settings.source(definition.name).dsn
-            if dsn is not None:
-                demand_fit(definition, dsn)
+            for finding in demand_fit(definition, dsn) if dsn is not None else ():
+                click.echo(f"{definition.name}: warning: {finding.problem}", err=True)
             outcome = apply_one(
                 client, definition, secrets, timeout_s=timeout_s, report=lambda line: click.echo(line, err=True)
             )
