@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import asdict
@@ -43,7 +42,6 @@ def local() -> None:
 @_state
 def up(state: Path) -> None:
     """Start the stack, or repair it; quick when everything runs. Writes cdc.toml for the other commands."""
-    os.umask(0o077)
     progress = _Progress()
     stack = Stack(state)
     stack.up(progress)

@@ -19,6 +19,9 @@ from cdc.local.process import ProcessIdentity
 
 Report = Callable[[str], None]
 
+_GRACE = 30
+"""Seconds that a running part has to answer before it is restarted: a busy machine is slow, not broken."""
+
 
 class PartFailed(CdcError):
     """A part of the stack did not come up. The message ends with the lines of its log that say why."""
@@ -102,12 +105,13 @@ class Runner:
         """
         record = self._record(part.name)
         if record is not None and process.alive(record.identity):
-            if record.fingerprint == fingerprint(part) and self._answers(part, record.identity, 5) is None:
+            if record.fingerprint == fingerprint(part) and self._answers(part, record.identity, _GRACE) is None:
                 return False
             report(f"{part.name}: runs but does not answer, or with other settings: restarting it")
             self.stop(part, report)
         began = time.monotonic()
         part.fetch(report)
+        self._end_forgotten(part, report)
         part.prepare()
         marks = [(log, log.stat().st_size if log.exists() else 0) for log in part.logs]
         identity = process.spawn(part.command(), log=part.logs[0], folder=part.folder, environment=part.environment())
@@ -120,12 +124,20 @@ class Runner:
         return True
 
     def stop(self, part: Part, report: Report, patience: float = 30) -> bool:
-        """End the part's process. False when none ran."""
+        """End the part's process, and any off the record in its folder. False when none was on record."""
         identity = self.running(part.name)
         if identity is not None and not process.stop(identity, part.stop_signal, patience):
             report(f"{part.name}: did not stop within {patience:.0f} s: killed")
+        self._end_forgotten(part, report)
         self._path(part.name).unlink(missing_ok=True)
         return identity is not None
+
+    @staticmethod
+    def _end_forgotten(part: Part, report: Report) -> None:
+        """End what an interrupted start or a killed parent left: it holds the data folder, or the port."""
+        for identity in process.working_in(part.folder):
+            report(f"{part.name}: ending process {identity.pid}, left behind in its folder")
+            process.stop(identity, part.stop_signal, 5)
 
     def _answers(self, part: Part, identity: ProcessIdentity, patience: float) -> str | None:
         deadline = time.monotonic() + patience

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -117,12 +116,12 @@ class Cluster:
         binaries()
 
     def prepare(self) -> None:
-        """Run initdb once; write the settings; clear away what a killed postmaster left."""
+        """Run initdb once; write the settings; drop a lock file whose process is not ours."""
         private_folder(self.folder.parent)
         if not (self.folder / "PG_VERSION").exists():
             self._initialise()
         unprivileged.disguise().own(self.folder)
-        self._bury_predecessor()
+        self._drop_strangers_lock()
         write_private(self.folder / "cdc.conf", self.settings())
         main = self.folder / "postgresql.conf"
         text = main.read_text()
@@ -167,18 +166,11 @@ class Cluster:
                 raise PartFailed(f"{self.name}: initdb failed:" + "".join(f"\n    {line}" for line in lines[-10:]))
             fresh.rename(self.folder)
 
-    def _bury_predecessor(self) -> None:
-        """End orphaned backends, and drop a ``postmaster.pid`` whose process is not ours.
+    def _drop_strangers_lock(self) -> None:
+        """PostgreSQL refuses to start while the id in ``postmaster.pid`` belongs to any process that it may signal.
 
-        PostgreSQL refuses to start while a backend of a killed postmaster lives, or while the id in the file belongs to
-        any process that it may signal. Ours are those that work in the data folder; strangers are left alone.
+        Ids are reused: after a crash of the machine it can be anybody's.
         """
-        deadline = time.monotonic() + 10
-        while left := process.working_in(self.folder, "postgres"):
-            for identity in left:
-                process.stop(identity, signal.SIGQUIT, 3)
-            if time.monotonic() > deadline:
-                raise PartFailed(f"{self.name}: processes of an earlier start do not end: {[one.pid for one in left]}")
         lock = self.folder / "postmaster.pid"
         if lock.exists():
             first = lock.read_text().partition("\n")[0]

@@ -20,6 +20,7 @@ def write_private(path: Path, text: str) -> None:
     """Replace a file atomically, mode 0600; a reader sees the old text or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
+        os.fchmod(handle, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(text)
             file.flush()

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from cdc.errors import ConfigError
 
+_SERVERS = ("postgres", "java")
+
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Started by this interpreter: kept so that they can be reaped when they end while it still runs."""
 
@@ -111,13 +113,13 @@ def _send(identity: ProcessIdentity, number: signal.Signals) -> None:
             os.kill(identity.pid, number)
 
 
-def working_in(folder: Path, program: str) -> list[ProcessIdentity]:
-    """Processes of ``program`` whose working directory is ``folder``: what a killed parent left behind."""
+def working_in(folder: Path) -> list[ProcessIdentity]:
+    """Servers whose working directory is ``folder``, by ``/proc`` alone. A person's shell there does not count."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if (entry / "cwd").readlink() == folder and (entry / "exe").readlink().name == program:
+                if (entry / "cwd").readlink() == folder and (entry / "exe").readlink().name in _SERVERS:
                     identity = identify(int(entry.name))
                     if identity is not None:
                         found.append(identity)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import time
@@ -100,8 +101,8 @@ class Stack:
         with contextlib.suppress(CdcError):
             self.down(report)
         for name in PARTS:
-            for identity in process.working_in(self.state / name, "postgres"):
-                process.stop(identity, signal.SIGQUIT, 5)
+            for identity in process.working_in(self.state / name):
+                process.stop(identity, signal.SIGTERM, 5)
         shutil.rmtree(self.state)
         report(f"{self.state} deleted")
 
@@ -227,11 +228,15 @@ class Stack:
 
     @contextlib.contextmanager
     def _exclusively(self) -> Iterator[None]:
-        for folder in ("", "log", "run", "secrets"):
-            private_folder(self.state / folder)
-        with (self.state / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        mask = os.umask(0o077)
+        try:
+            for folder in ("", "log", "run", "secrets"):
+                private_folder(self.state / folder)
+            with (self.state / "lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        finally:
+            os.umask(mask)
 
     def _together(self, *tasks: Callable[[], object]) -> None:
         """Run all at once; when some fail, raise the first error after all have ended. Ctrl-C ends the waiting."""

@@ -151,6 +151,19 @@ def test_a_reused_process_id_is_nobody_of_ours(stack: Stack) -> None:
     assert {part.state for part in stack.status()} == {"up"}
 
 
+def test_a_server_that_is_not_on_record_is_ended_and_replaced(stack: Stack) -> None:
+    forgotten = {part.name: part.pid for part in stack.status()}
+    for name in ("source", "connect"):
+        (stack.state / "run" / f"{name}.json").unlink()
+    assert {part.name for part in stack.status() if part.state == "down"} == {"source", "connect"}
+    stack.up(lambda _line: None)
+    for name in ("source", "connect"):
+        pid = forgotten[name]
+        assert pid is not None
+        assert process.identify(pid) is None
+    assert {part.state for part in stack.status()} == {"up"}
+
+
 def test_reset_asks_and_without_a_terminal_refuses(stack: Stack) -> None:
     refused = cdc("local", "reset", "--state", str(stack.state))
     assert refused.returncode == 4
