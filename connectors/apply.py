@@ -25,7 +25,7 @@ Action: TypeAlias = Literal["created", "updated", "restarted", "resumed", "uncha
 
 POLL_S = 0.25
 STEADY_S = 2.0
-"""So long it must be seen running after a change: Connect shows the old tasks RUNNING until it has stopped them, and a new
+"""So long it must be seen running after a change: Connect shows old tasks RUNNING until it has stopped them, and a new
 task is RUNNING before Debezium has connected."""
 STALE_S = 10.0
 """So long a failure from before the change is taken for what Connect has not cleared away yet."""

@@ -53,7 +53,7 @@ class Fields:
 
     def wrong(self, key: str, problem: str, hint: str | None = None) -> DefinitionError:
         """The error to raise for one of the fields."""
-        node = self._children().get(key, self.node)
+        node = next((name for name, _ in self.node.value if name.value == key), self.node)
         field = f"{self.name}.{key}" if self.name else key
         return DefinitionError(f"{self.path}:{node.start_mark.line + 1}: {field}: {problem}", hint=hint)
 

@@ -1,0 +1,1 @@
+"""Records captured from a real Debezium, and the script that captured them."""
