@@ -1,7 +1,8 @@
 """What one commit takes to the warehouse, and where batches may be cut.
 
-A batch is consecutive records of one stream, cut at transaction ends; only a transaction larger than a batch is split. Where it is cut never
-shows in the bytes of an entry: an entry is made only when the next event of its transaction is known, because END is folded into the last one.
+A batch is consecutive records of one stream, cut at transaction ends; only a transaction larger than a batch is split.
+Where it is cut never shows in the bytes of an entry: an entry is made only when the next event of its transaction is
+known, because END is folded into the last one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from cdc.protect import ProtectedTable
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a stream stands: everything that the next entry depends on besides its record. One row of ``pipeline.stream``."""
+    """Where a stream stands: everything that the next entry depends on besides its record. One row of
+    ``pipeline.stream``.
+    """
 
     next_offset: int
     edge: Edge
@@ -35,7 +38,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One row of ``audit.entry``: the fields of COPY's text format in the order of ``cdc.warehouse.commit.ENTRY_COLUMNS``."""
+    """One row of ``audit.entry``: the fields of COPY's text format in the order of
+    ``cdc.warehouse.commit.ENTRY_COLUMNS``.
+    """
 
     fields: tuple[str, ...] = field(repr=False)
     leaf: bytes
@@ -82,8 +87,9 @@ def bears_transaction_entry(event: Event) -> bool:
 def cut(events: Sequence[Event], *, inside: bool, limit: int) -> int:
     """How many of ``events`` the next batch takes; 0 means: wait for more.
 
-    ``inside`` says whether the first of them is inside an open transaction. Everything through the last transaction end is taken; in a transaction of more
-    than ``limit`` events, everything before its last entry so far, which may yet be the one that END is folded into.
+    ``inside`` says whether the first of them is inside an open transaction. Everything through the last transaction end
+    is taken; in a transaction of more than ``limit`` events, everything before its last entry so far, which may yet be
+    the one that END is folded into.
     """
     boundary = 0
     last_entry = 0

@@ -1,6 +1,7 @@
 """The configuration file, read once by the command line and handed down as frozen settings.
 
-Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFIG``, ``./cdc.toml``, ``./.cdc/cdc.toml``.
+Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFIG``, ``./cdc.toml``,
+``./.cdc/cdc.toml``.
 """
 
 from __future__ import annotations
@@ -73,12 +74,16 @@ def find(explicit: Path | None = None) -> Path:
     named = explicit or (Path(os.environ["CDC_CONFIG"]) if os.environ.get("CDC_CONFIG") else None)
     if named is not None:
         if not named.is_file():
-            raise ConfigError(f"no configuration file at {named}", hint="cdc local up   (writes one for the local stack)")
+            raise ConfigError(
+                f"no configuration file at {named}", hint="cdc local up   (writes one for the local stack)"
+            )
         return named
     for candidate in SEARCHED:
         if candidate.is_file():
             return candidate
-    raise ConfigError("no configuration: neither --config, $CDC_CONFIG, ./cdc.toml nor ./.cdc/cdc.toml", hint="cdc local up")
+    raise ConfigError(
+        "no configuration: neither --config, $CDC_CONFIG, ./cdc.toml nor ./.cdc/cdc.toml", hint="cdc local up"
+    )
 
 
 def load(explicit: Path | None = None) -> Config:
@@ -144,7 +149,9 @@ class _Table:
     def table(self, key: str) -> _Table:
         value = self.raw.get(key)
         if not isinstance(value, dict):
-            raise ConfigError(f"{self._at(key)}: missing table", hint="cdc local up   (writes a complete file for the local stack)")
+            raise ConfigError(
+                f"{self._at(key)}: missing table", hint="cdc local up   (writes a complete file for the local stack)"
+            )
         return _Table(self.path, f"{self.name}.{key}" if self.name else key, value)
 
     def text(self, key: str) -> str:
@@ -163,7 +170,9 @@ class _Table:
         try:
             psycopg2.extensions.parse_dsn(value)
         except psycopg2.ProgrammingError:
-            raise ConfigError(f"{self._at(key)}: not a libpq connection string", hint="host=… port=… dbname=… user=…") from None
+            raise ConfigError(
+                f"{self._at(key)}: not a libpq connection string", hint="host=… port=… dbname=… user=…"
+            ) from None
         return value
 
     def file(self, key: str) -> Path:

@@ -1,10 +1,11 @@
 """Record bytes → events. Pure, strict, and the only place that knows Debezium's envelopes.
 
-A record value is ``{"schema":…,"payload":…}`` (Connect's JsonConverter with schemas). The schema of a table is the same bytes in
-every record, so it is parsed once and remembered with a decoder made for it; later records are recognised by their prefix and
-only the payload is parsed.
+A record value is ``{"schema":…,"payload":…}`` (Connect's JsonConverter with schemas). The schema of a table is the same
+bytes in every record, so it is parsed once and remembered with a decoder made for it; later records are recognised by
+their prefix and only the payload is parsed.
 
-Sources: Debezium 3.7 documentation, "PostgreSQL connector: data change events", "transaction metadata", "notifications".
+Sources: Debezium 3.7 documentation, "PostgreSQL connector: data change events", "transaction metadata",
+"notifications".
 """
 
 from __future__ import annotations
@@ -71,7 +72,12 @@ class Decoder:
     def _decoder(self, record: Record, value: bytes, at: int) -> Decode:
         key = record.key or b""
         for index, (prefix, key_prefix, decode) in enumerate(self._known):
-            if len(prefix) == at and value.startswith(prefix) and key.startswith(key_prefix) and (bool(key) == bool(key_prefix)):
+            if (
+                len(prefix) == at
+                and value.startswith(prefix)
+                and key.startswith(key_prefix)
+                and (bool(key) == bool(key_prefix))
+            ):
                 if index:
                     self._known.insert(0, self._known.pop(index))
                 return decode

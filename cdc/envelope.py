@@ -1,4 +1,6 @@
-"""Debezium's envelope members that every row, truncate and message record shares, and what they mean for an event's origin."""
+"""Debezium's envelope members that every row, truncate and message record shares, and what they mean for an event's
+origin.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ class Malformed(ValueError):
 
 
 class SourceInfo(msgspec.Struct, frozen=True, gc=False):
-    """Debezium's ``source`` block, the members that are used. LSNs are integers, ``sequence`` is JSON inside a string."""
+    """Debezium's ``source`` block, what is used of it. LSNs are integers, ``sequence`` is JSON inside a string."""
 
     schema: str
     table: str
@@ -51,16 +53,18 @@ class MessageEnvelope(msgspec.Struct, frozen=True, gc=False):
 
 
 def transaction_id(debezium_id: str) -> str:
-    """PostgreSQL's id is ``xid:LSN`` and its LSN differs between BEGIN, rows and END: only the xid names the transaction."""
+    """PostgreSQL's id is ``xid:LSN`` and its LSN differs between BEGIN, rows and END: only the xid names the
+    transaction.
+    """
     return debezium_id.partition(":")[0]
 
 
 def origin_of(record: Record, source: SourceInfo, ts_ms: int, ts_ns: int | None, block: Block | None) -> Origin:
     """Clocks, position and transaction of a row, truncate or message.
 
-    ``commit`` is the last commit LSN, which never goes back in emission order (LSNs themselves do: transactions come out in the
-    order of their commits). Before the first commit that a connector has seen it is null, and the event's own LSN stands in.
-    Snapshot rows are not judged: a later snapshot legitimately shows old rows.
+    ``commit`` is the last commit LSN, which never goes back in emission order (LSNs themselves do: transactions come
+    out in the order of their commits). Before the first commit that a connector has seen it is null, and the event's
+    own LSN stands in. Snapshot rows are not judged: a later snapshot legitimately shows old rows.
     """
     position: tuple[str | None, ...] = tuple(json.loads(source.sequence)) if source.sequence else ()
     commit: int | None = None

@@ -1,7 +1,8 @@
 """The vocabulary of what comes out of a stream: records, and what they decode to.
 
-Plain data without behaviour. A :class:`ChangeEvent` holds plaintext, so nothing here prints a value: every ``repr`` shows
-coordinates and names only. Times are integers, nanoseconds since 1970-01-01T00:00:00Z, unless the name says otherwise.
+Plain data without behaviour. A :class:`ChangeEvent` holds plaintext, so nothing here prints a value: every ``repr``
+shows coordinates and names only. Times are integers, nanoseconds since 1970-01-01T00:00:00Z, unless the name says
+otherwise.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
 class Origin(msgspec.Struct, frozen=True, gc=False):
     """What every record-borne event carries besides its content.
 
-    ``position`` is the connector's own (PostgreSQL: last commit LSN and LSN); ``commit`` is its part that never goes back
-    in emission order: with the order in the transaction it tells a replay.
+    ``position`` is the connector's own (PostgreSQL: last commit LSN and LSN); ``commit`` is its part that never goes
+    back in emission order: with the order in the transaction it tells a replay.
     """
 
     offset: int
@@ -85,7 +86,7 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, gc=False):
-    """A row change in plaintext. ``other_key`` is set on both halves of a key change: the key values of the other half."""
+    """A row change in plaintext. ``other_key``, on both halves of a key change: the key values of the other half."""
 
     origin: Origin
     table: TableVersion

@@ -1,6 +1,7 @@
 """Newest versions of rows: a cache that only the stream's owner fills, in front of the warehouse.
 
-Rows of batches in flight are in it from the moment they are assembled, so a look-up never races the writer. It is dropped with the ownership.
+Rows of batches in flight are in it from the moment they are assembled, so a look-up never races the writer. It is
+dropped with the ownership.
 """
 
 from __future__ import annotations

@@ -107,7 +107,8 @@ def _image_function(version: TableVersion) -> Callable[[Any], Image]:
             parts.append(f"str(r.c{n}) if r.c{n} is not None else None")
         else:
             parts.append(f"value_of({column.wire!r}, r.c{n})")
-    function: Callable[[Any], Image] = eval(f"lambda r: ({' '.join(part + ',' for part in parts)})", {"value_of": value_of})  # noqa: S307 - made of numbers only
+    source = f"lambda r: ({' '.join(part + ',' for part in parts)})"
+    function: Callable[[Any], Image] = eval(source, {"value_of": value_of})  # noqa: S307 - made of numbers only
     return function
 
 

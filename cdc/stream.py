@@ -1,14 +1,16 @@
 """One Kafka topic-partition, read from a position that the warehouse keeps.
 
-``assign()`` without a consumer group: ownership is the warehouse's business. Offsets are committed to Kafka all the same, as a dashboard for lag tools.
+``assign()`` without a consumer group: ownership is the warehouse's business. Offsets are committed to Kafka all the
+same, as a dashboard for lag tools.
 
-An exception inside a Python callback during ``consume()`` silently discards dequeued messages while the position moves on; so there are no callbacks here that
-can raise, no signal handler that raises, and whatever comes out of a read is followed by :meth:`Stream.rewind`.
+An exception inside a Python callback during ``consume()`` silently discards dequeued messages while the position moves
+on; so there are no callbacks here that can raise, no signal handler that raises, and whatever comes out of a read is
+followed by :meth:`Stream.rewind`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,13 @@ from confluent_kafka.admin import AdminClient
 from cdc.errors import ConfigError, Halted, TransientError, Unreachable
 from cdc.event import Record
 
-_FATAL = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
+_FATAL = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)
 _PULL = 2_000
 _TIMEOUT_S = 0.2
 
@@ -47,10 +55,17 @@ def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Top
     except KafkaException as error:
         code = error.args[0].code()
         if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise ConfigError(f"Kafka has no topic {topic!r}", hint="cdc connectors apply   (the connector creates it)") from None
-        raise Unreachable(f"Kafka at {kafka.get('bootstrap.servers')} does not answer ({error.args[0].name()})", hint="cdc local status") from None
+            raise ConfigError(
+                f"Kafka has no topic {topic!r}", hint="cdc connectors apply   (the connector creates it)"
+            ) from None
+        raise Unreachable(
+            f"Kafka at {kafka.get('bootstrap.servers')} does not answer ({error.args[0].name()})",
+            hint="cdc local status",
+        ) from None
     except TimeoutError:
-        raise Unreachable(f"Kafka at {kafka.get('bootstrap.servers')} does not answer", hint="cdc local status") from None
+        raise Unreachable(
+            f"Kafka at {kafka.get('bootstrap.servers')} does not answer", hint="cdc local status"
+        ) from None
     if len(description.partitions) != 1:
         raise Halted(
             "partition-count",
@@ -102,13 +117,14 @@ class Stream:
             raise Halted(
                 "position-lost",
                 f"{self._topic.name}/0 holds offsets {low} to {high}; the warehouse continues at {position}",
-                hint="records are gone from Kafka, or the topic was restored to the past: find out which before going on",
+                hint="records are gone from Kafka, or the topic was restored to the past: find out which first",
             )
         self._consumer.assign([partition])
         self._expected, self._at_end = position, False
 
     def read(self, timeout_s: float = _TIMEOUT_S) -> list[Record]:
-        """The next records, in offset order; empty when none came within ``timeout_s``. Gaps in offsets are Kafka's transaction markers.
+        """The next records, in offset order; empty when none came within ``timeout_s``. Gaps in offsets are Kafka's
+        transaction markers.
 
         Raises:
             TransientError: the broker is away; rewind before reading on.
@@ -157,7 +173,9 @@ class Stream:
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
             self._at_end = True
         if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the client library's name for it
-            raise Halted("position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc status")
+            raise Halted(
+                "position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc status"
+            )
         if code in _FATAL:
             raise ConfigError(f"Kafka refuses: {error.name()}", hint="check the credentials under [kafka]")
         if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -177,3 +195,19 @@ def _record(message: Message) -> Record:
         headers=tuple((name, value or b"") for name, value in headers if name[:22] != "__debezium.context.con"),
         timestamp_ms=message.timestamp()[1],
     )
+
+
+def end_offsets(kafka: Mapping[str, str], topics: Iterable[str]) -> dict[str, int]:
+    """The end of partition 0 of each topic, best effort: what does not answer is absent."""
+    consumer = Consumer({**kafka, "group.id": "cdc-status", "log_level": "0", "socket.timeout.ms": "3000"})
+    ends: dict[str, int] = {}
+    try:
+        for topic in topics:
+            try:
+                _low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=3)
+            except KafkaException:
+                continue
+            ends[topic] = int(high)
+    finally:
+        consumer.close()
+    return ends

@@ -1,4 +1,4 @@
-"""What the operator sees while the worker runs: plain lines with lag and rate. Coordinates and counts, never a value."""
+"""What the operator sees of a running worker: plain lines with lag and rate. Coordinates, counts, never a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdc.batch import Batch
 
 
 class Progress:
-    """Lines on standard error: notes at once, the state of the stream every ``every_s`` seconds when something moved."""
+    """Lines on standard error: notes at once, the stream's state every ``every_s`` seconds when something moved."""
 
     def __init__(self, log: str, *, every_s: float = 5.0, out: TextIO | None = None) -> None:
         self._log = log
@@ -43,7 +43,10 @@ class Progress:
         rate = (self._records - self._told_records) / (now - self._told_at)
         end = self._last.end
         behind = "unknown" if lag is None else f"{lag:,}"
-        self.note(f"{rate:,.0f} records/s, lag {behind}, offset {end.next_offset:,}, {end.edge.size:,} entries, complete through {instant(end.complete_at)}")
+        self.note(
+            f"{rate:,.0f} records/s, lag {behind}, offset {end.next_offset:,}, {end.edge.size:,} entries,"
+            f" complete through {instant(end.complete_at)}"
+        )
         self._told_at, self._told_records = now, self._records
 
 

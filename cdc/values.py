@@ -1,4 +1,5 @@
-"""Connect's wire types to exact values (``docs/formats.md`` §2), and those to the text PostgreSQL reads into typed state.
+"""Connect's wire types to exact values (``docs/formats.md`` §2), and those to the text PostgreSQL reads into typed
+state.
 
 Nothing passes through a binary float: numbers on the wire are kept as the digits that are there.
 """
@@ -66,10 +67,26 @@ def _structured(node: Any) -> Value:
 
 # Source types whose text a PostgreSQL state column of the same type reads back exactly. Anything else lands as text.
 _SAME = {
-    "INT2": "smallint", "INT4": "integer", "INT8": "bigint", "NUMERIC": "numeric", "FLOAT4": "real", "FLOAT8": "double precision",
-    "BOOL": "boolean", "UUID": "uuid", "INTERVAL": "interval", "JSON": "json", "JSONB": "jsonb", "INET": "inet", "CIDR": "cidr",
-    "MACADDR": "macaddr", "TIMESTAMPTZ": "timestamptz", "DATE": "date", "TIME": "time", "TIMESTAMP": "timestamp", "BYTEA": "bytea",
-}  # fmt: skip
+    "INT2": "smallint",
+    "INT4": "integer",
+    "INT8": "bigint",
+    "NUMERIC": "numeric",
+    "FLOAT4": "real",
+    "FLOAT8": "double precision",
+    "BOOL": "boolean",
+    "UUID": "uuid",
+    "INTERVAL": "interval",
+    "JSON": "json",
+    "JSONB": "jsonb",
+    "INET": "inet",
+    "CIDR": "cidr",
+    "MACADDR": "macaddr",
+    "TIMESTAMPTZ": "timestamptz",
+    "DATE": "date",
+    "TIME": "time",
+    "TIMESTAMP": "timestamp",
+    "BYTEA": "bytea",
+}
 
 
 def state_type(source_type: str, wire: str) -> str:

@@ -1,4 +1,6 @@
-"""The writing thread: it owns the one writing connection, so that decoding of the next batch overlaps the commit of this one."""
+"""The writing thread: it owns the one writing connection, so that decoding of the next batch overlaps the commit of
+this one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ DEPTH = 2
 class Writer(threading.Thread):
     """Commits batches in order. The first failure stops it; :meth:`check` raises it in the caller's thread."""
 
-    def __init__(self, connection: psycopg2.extensions.connection, fence: Fence, observe: Observer, committed: Callable[[Batch], None]) -> None:
+    def __init__(
+        self,
+        connection: psycopg2.extensions.connection,
+        fence: Fence,
+        observe: Observer,
+        committed: Callable[[Batch], None],
+    ) -> None:
         super().__init__(name=f"writer-{fence.log}", daemon=True)
         self._connection = connection
         self._fence = fence

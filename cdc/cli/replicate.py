@@ -12,18 +12,30 @@ import click
 
 from cdc import config
 from cdc.config import Config, SourceConfig
-from cdc.errors import NotFound
+from cdc.errors import ConfigError, NotFound
 
 
 @click.command()
 @click.argument("source", required=False)
-@click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.",
+)
 @click.option("--until-caught-up", is_flag=True, help="End when everything that the topic holds is in the warehouse.")
-@click.option("--batch-records", default=5000, show_default=True, type=click.IntRange(2), help="Records in one commit, at most (a larger transaction is split).")
+@click.option(
+    "--batch-records",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Records in one commit, at most (a larger transaction is split).",
+)
 def replicate(source: str | None, path: Path | None, until_caught_up: bool, batch_records: int) -> None:
     """Replicate SOURCE: Kafka → decode → protect → one commit per batch. Without SOURCE: all sources, a process each.
 
-    Stop it with Ctrl-C or SIGTERM: the batch in hand is finished. Start a second one anywhere: it stands by and takes over.
+    Stop it with Ctrl-C or SIGTERM: the batch in hand is finished. Start a second one anywhere: it stands by and takes
+    over.
     """
     settings = config.load(path)
     if source is None:
@@ -32,11 +44,18 @@ def replicate(source: str | None, path: Path | None, until_caught_up: bool, batc
 
 
 def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int) -> None:
-    from cdc.replicator import Replicator, Settings
+    from cdc.replicator import Replicator
+    from cdc.session import Settings
     from cdc.telemetry import Progress
+    from cdc.warehouse import preflight
     from governance import policy
     from governance.roots import keyring
 
+    rules = policy.load(source.policy)
+    if rules.source != source.name:
+        raise ConfigError(f"{source.policy}: this is the policy of source {rules.source!r}, not of {source.name!r}")
+    root = keyring.load(settings.keyring)
+    preflight.check(settings.warehouse_dsn)
     worker = Replicator(
         Settings(
             log=source.name,
@@ -44,8 +63,8 @@ def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_re
             kafka=settings.kafka,
             warehouse_dsn=settings.warehouse_dsn,
             privacy_dsn=settings.privacy_dsn,
-            policy=policy.load(source.policy),
-            root=keyring.load(settings.keyring),
+            policy=rules,
+            root=root,
             batch_records=batch_records,
             until_caught_up=until_caught_up,
         ),
@@ -61,8 +80,12 @@ def _all(settings: Config, until_caught_up: bool, batch_records: int) -> int:
     """One child process per source; a signal goes to all, the first failure ends all."""
     if not settings.sources:
         raise NotFound(f"{settings.path}: no [sources.…] to replicate")
-    options = ["--config", str(settings.path), "--batch-records", str(batch_records)] + (["--until-caught-up"] if until_caught_up else [])
-    children = [subprocess.Popen([sys.executable, "-m", "cdc", "replicate", name, *options]) for name in settings.sources]
+    options = ["--config", str(settings.path), "--batch-records", str(batch_records)] + (
+        ["--until-caught-up"] if until_caught_up else []
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-m", "cdc", "replicate", name, *options]) for name in settings.sources
+    ]
     stopping = False
 
     def stop(*_: object) -> None:

@@ -1,1 +1,3 @@
-"""The SQL warehouse: tables, the one commit, typed current state, migrations. See ``sql/`` for what the database enforces itself."""
+"""The SQL warehouse: tables, the one commit, typed current state, migrations. See ``sql/`` for what the database
+enforces itself.
+"""

@@ -1,8 +1,9 @@
 """The one commit: entries, current state, edge of the log and position, in one transaction behind one compare-and-set.
 
-Steps, in order: (1) *fence*: move ``pipeline.stream`` and ``audit.log`` from where this batch continues; no row means that another worker owns the stream,
-and nothing is written. (2) *entries*: COPY them and their bodies. (3) *state*: last image per row key. (4) *count*: what COPY stored is what the batch
-holds. (5) *commit*. A crash before (5) leaves nothing, after it everything.
+Steps, in order: (1) *fence*: move ``pipeline.stream`` and ``audit.log`` from where this batch continues; no row means
+that another worker owns the stream, and nothing is written. (2) *entries*: COPY them and their bodies. (3) *state*:
+last image per row key. (4) *count*: what COPY stored is what the batch holds. (5) *commit*. A crash before (5) leaves
+nothing, after it everything.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from cdc.warehouse.sqlstate import classify
 from cdc.warehouse.state import apply_state
 
 ENTRY_COLUMNS = (
-    "seq", "kind", "ordered_at", "committed_at", "table_name", "row_key", "operation", "version", "prev", "transaction_id", "subject",
-    "subject_before", "kafka_offset", "ordinal", "entry", "leaf",
+    "seq", "kind", "ordered_at", "committed_at", "table_name", "row_key", "operation", "version", "prev",
+    "transaction_id", "subject", "subject_before", "kafka_offset", "ordinal", "entry", "leaf",
 )  # fmt: skip
 
 Observer = Callable[[str], None]
@@ -46,7 +47,9 @@ class PrivacyMark:
     high_water: int
 
 
-def commit(connection: psycopg2.extensions.connection, fence: Fence, batch: Batch, privacy: PrivacyMark, observe: Observer) -> None:
+def commit(
+    connection: psycopg2.extensions.connection, fence: Fence, batch: Batch, privacy: PrivacyMark, observe: Observer
+) -> None:
     """Write one batch.
 
     Raises:
@@ -80,7 +83,9 @@ def _roll_back(connection: psycopg2.extensions.connection) -> None:
         connection.close()
 
 
-def _advance(cursor: psycopg2.extensions.cursor, fence: Fence, batch: Batch, privacy: PrivacyMark, observe: Observer) -> None:
+def _advance(
+    cursor: psycopg2.extensions.cursor, fence: Fence, batch: Batch, privacy: PrivacyMark, observe: Observer
+) -> None:
     observe("fence")
     cursor.execute(
         standing.ADVANCE,
@@ -105,11 +110,19 @@ def _advance(cursor: psycopg2.extensions.cursor, fence: Fence, batch: Batch, pri
 def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None:
     if batch.rows:
         prefix = escape(log) + "\t"
-        stored = copy(cursor, f"audit.entry (log, {', '.join(ENTRY_COLUMNS)})", (prefix + "\t".join(row.fields) for row in batch.rows))
+        stored = copy(
+            cursor,
+            f"audit.entry (log, {', '.join(ENTRY_COLUMNS)})",
+            (prefix + "\t".join(row.fields) for row in batch.rows),
+        )
         if stored != len(batch.rows):
             raise LedgerError(f"COPY stored {stored} of {len(batch.rows)} entries")
     if batch.bodies:
-        copy(cursor, "audit.body (log, seq, body)", (f"{escape(log)}\t{seq}\t{escape(body)}" for seq, body in batch.bodies))
+        copy(
+            cursor,
+            "audit.body (log, seq, body)",
+            (f"{escape(log)}\t{seq}\t{escape(body)}" for seq, body in batch.bodies),
+        )
     if batch.versions:
         cursor.executemany(
             "INSERT INTO pipeline.table_version (log, table_name, schema, plan, seq) VALUES (%s, %s, %s, %s, %s)",
@@ -118,7 +131,9 @@ def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None
 
 
 def copy(cursor: psycopg2.extensions.cursor, target: str, lines: Iterable[str]) -> int:
-    """COPY lines into a table from one buffer (psycopg2's default of 8 KB reads fights for the interpreter lock); returns the rows stored."""
+    """COPY lines into a table from one buffer (psycopg2's default of 8 KB reads fights for the interpreter lock);
+    returns the rows stored.
+    """
     buffer = ("\n".join(lines) + "\n").encode()
     cursor.copy_expert(f"COPY {target} FROM STDIN", io.BytesIO(buffer), size=len(buffer) + 1)
     return int(cursor.rowcount)

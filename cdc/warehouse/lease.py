@@ -1,8 +1,9 @@
 """Ownership of a stream: a lease in ``pipeline.lease``, judged by the warehouse's clock.
 
-One worker owns one stream. A spare takes over at once when the owner's writing backend is gone, or after :data:`EXPIRES_S` without renewal; then it ends that
-backend first, because a stopped process still holds its row locks, and raises the epoch, which is part of every commit's fence. The lease only decides
-who tries; that nobody else can write is the fence's doing.
+One worker owns one stream. A spare takes over at once when the owner's writing backend is gone, or after
+:data:`EXPIRES_S` without renewal; then it ends that backend first, because a stopped process still holds its row locks,
+and raises the epoch, which is part of every commit's fence. The lease only decides who tries; that nobody else can
+write is the fence's doing.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ SELECT l.epoch, l.owner,
   FROM pipeline.lease l WHERE l.log = %s
 """
 _TAKE = """
-UPDATE pipeline.lease l SET owner = %(owner)s, owner_pid = a.pid, owner_started_at = a.backend_start, epoch = l.epoch + 1, renewed_at = clock_timestamp()
-  FROM pg_stat_activity a WHERE l.log = %(log)s AND l.epoch = %(epoch)s AND a.pid = pg_backend_pid() RETURNING l.epoch
+UPDATE pipeline.lease l SET owner = %(owner)s, owner_pid = a.pid, owner_started_at = a.backend_start,
+       epoch = l.epoch + 1, renewed_at = clock_timestamp()
+  FROM pg_stat_activity a
+ WHERE l.log = %(log)s AND l.epoch = %(epoch)s AND a.pid = pg_backend_pid() RETURNING l.epoch
 """
 
 
@@ -60,17 +63,23 @@ def register(connection: psycopg2.extensions.connection, log: str, topic: str, t
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT audit.create_log(%s, %s)", (log, f"{log}/1"))
         cursor.execute(
-            "INSERT INTO pipeline.stream (log, topic, topic_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (log, topic, topic_id)
+            "INSERT INTO pipeline.stream (log, topic, topic_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (log, topic, topic_id),
         )
         cursor.execute("INSERT INTO pipeline.lease (log) VALUES (%s) ON CONFLICT DO NOTHING", (log,))
         cursor.execute("SELECT topic, topic_id FROM pipeline.stream WHERE log = %s", (log,))
         known_topic, known_id = cursor.fetchone() or ("", "")
     if known_topic != topic:
-        raise Halted("topic-changed", f"stream {log} was fed by topic {known_topic!r}, not {topic!r}", hint="give the new topic a log of its own")
+        raise Halted(
+            "topic-changed",
+            f"stream {log} was fed by topic {known_topic!r}, not {topic!r}",
+            hint="give the new topic a log of its own",
+        )
     if known_id != topic_id:
         raise Halted(
             "topic-recreated",
-            f"topic {topic!r} has id {topic_id}; stream {log} was fed by id {known_id}: its offsets mean other records now",
+            f"topic {topic!r} has id {topic_id}; stream {log} was fed by id {known_id}:"
+            " its offsets mean other records now",
             hint="restore the topic, or start a new log for the new one",
         )
 
@@ -96,7 +105,11 @@ def try_take(connection: psycopg2.extensions.connection, log: str) -> Ownership 
         cursor.execute("UPDATE pipeline.stream SET epoch = %s WHERE log = %s AND epoch < %s", (taken[0], log, taken[0]))
         cursor.execute(SELECT, (log,))
         row = cursor.fetchone()
-        cursor.execute("SELECT l.origin, s.topic_id, s.privacy_identity::text, s.privacy_high_water FROM pipeline.stream s JOIN audit.log l USING (log) WHERE log = %s", (log,))
+        cursor.execute(
+            "SELECT l.origin, s.topic_id, s.privacy_identity::text, s.privacy_high_water"
+            " FROM pipeline.stream s JOIN audit.log l USING (log) WHERE log = %s",
+            (log,),
+        )
         details = cursor.fetchone()
         cursor.execute("SELECT table_name, schema, plan FROM pipeline.table_version WHERE log = %s", (log,))
         known = frozenset((table, schema, plan) for table, schema, plan in cursor.fetchall())
@@ -112,7 +125,9 @@ def try_take(connection: psycopg2.extensions.connection, log: str) -> Ownership 
 def release(connection: psycopg2.extensions.connection, log: str, epoch: int) -> None:
     """Give the stream up, so that a spare need not wait."""
     with connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE pipeline.lease SET owner = NULL, owner_pid = NULL WHERE log = %s AND epoch = %s", (log, epoch))
+        cursor.execute(
+            "UPDATE pipeline.lease SET owner = NULL, owner_pid = NULL WHERE log = %s AND epoch = %s", (log, epoch)
+        )
 
 
 class Renewal(threading.Thread):
@@ -131,7 +146,10 @@ class Renewal(threading.Thread):
             try:
                 connection = connection or connect(self._dsn, f"cdc lease {self._log}")
                 with connection, connection.cursor() as cursor:
-                    cursor.execute("UPDATE pipeline.lease SET renewed_at = clock_timestamp() WHERE log = %s AND epoch = %s", (self._log, self._epoch))
+                    cursor.execute(
+                        "UPDATE pipeline.lease SET renewed_at = clock_timestamp() WHERE log = %s AND epoch = %s",
+                        (self._log, self._epoch),
+                    )
                     if cursor.rowcount != 1:
                         self.lost.set()
                         break
@@ -155,10 +173,21 @@ def connect(dsn: str, application: str) -> psycopg2.extensions.connection:
         ConfigError: it refuses this role.
     """
     try:
-        connection = psycopg2.connect(dsn, application_name=application, connect_timeout=5, keepalives_idle=5, keepalives_interval=2, keepalives_count=3, tcp_user_timeout=15000)
+        connection = psycopg2.connect(
+            dsn,
+            application_name=application,
+            connect_timeout=5,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=15000,
+        )
         connection.set_session(isolation_level="READ COMMITTED")
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'")
+            cursor.execute(
+                "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD';"
+                "SET IntervalStyle = 'iso_8601'"
+            )
     except psycopg2.Error as error:
         raise classify(error, "warehouse") from None
     return connection

@@ -31,7 +31,9 @@ def migrate(admin_dsn: str) -> list[str]:
     try:
         connection = psycopg2.connect(admin_dsn)
     except psycopg2.OperationalError:
-        raise Unreachable("warehouse: no connection with the administrator's DSN ([warehouse] admin_dsn)", hint="cdc local status") from None
+        raise Unreachable(
+            "warehouse: no connection with the administrator's DSN ([warehouse] admin_dsn)", hint="cdc local status"
+        ) from None
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET client_min_messages = warning")
@@ -44,9 +46,15 @@ def migrate(admin_dsn: str) -> list[str]:
             )
             cursor.execute("SELECT name, sha256 FROM migration.applied")
             applied = dict(cursor.fetchall())
-            return [file.name for file in sorted((sql_folder() / "migrations").glob("*.sql")) if _apply(cursor, file, applied)]
+            return [
+                file.name
+                for file in sorted((sql_folder() / "migrations").glob("*.sql"))
+                if _apply(cursor, file, applied)
+            ]
     except psycopg2.errors.InsufficientPrivilege:
-        raise ConfigError("warehouse: the administrator's role may not create schemas and roles ([warehouse] admin_dsn)") from None
+        raise ConfigError(
+            "warehouse: the administrator's role may not create schemas and roles ([warehouse] admin_dsn)"
+        ) from None
     finally:
         connection.close()
 
@@ -56,7 +64,10 @@ def _apply(cursor: psycopg2.extensions.cursor, file: Path, applied: dict[str, st
     digest = hashlib.sha256(text.encode()).hexdigest()
     if file.name in applied:
         if applied[file.name] != digest:
-            raise Conflict(f"warehouse: migration {file.name} was applied with another text", hint="restore the file, or add a new migration")
+            raise Conflict(
+                f"warehouse: migration {file.name} was applied with another text",
+                hint="restore the file, or add a new migration",
+            )
         return False
     cursor.execute(text)
     cursor.execute("INSERT INTO migration.applied (name, sha256) VALUES (%s, %s)", (file.name, digest))

@@ -1,19 +1,22 @@
 """Typed current state: which state table a source table has, and whether a new version of it can still be projected.
 
-State is a projection of the log. An additive change of a table is applied by ``pipeline.define_state`` in a transaction of its own; anything else suspends
-that table's state, visibly, while its history flows on.
+State is a projection of the log. An additive change of a table is applied by ``pipeline.define_state`` in a transaction
+of its own; anything else suspends that table's state, visibly, while its history flows on.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 import psycopg2
 
 from cdc.protect import ProtectedTable
 from cdc.warehouse.sqlstate import classify
 
+LONGEST_NAME = 63
+"""Bytes of a PostgreSQL identifier (NAMEDATALEN - 1)."""
 RESERVED = frozenset({"_key", "_version", "_seq", "_committed_at", "_deleted", "_copies"})
 
 
@@ -42,11 +45,14 @@ class Projections:
     def _load(self) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(
-                "SELECT table_name, state_name, keyless, key, columns, suspended_code, suspended_message FROM pipeline.state_table WHERE log = %s",
+                "SELECT table_name, state_name, keyless, key, columns, suspended_code, suspended_message"
+                " FROM pipeline.state_table WHERE log = %s",
                 (self._log,),
             )
             for table, name, keyless, key, columns, code, message in cursor.fetchall():
-                self._tables[table] = StateTable(name, keyless, tuple(key), {c["name"]: (c["type"], c["protect"]) for c in columns})
+                self._tables[table] = StateTable(
+                    name, keyless, tuple(key), {c["name"]: (c["type"], c["protect"]) for c in columns}
+                )
                 if code is not None:
                     self.suspended[table] = (code, message)
 
@@ -66,15 +72,18 @@ class Projections:
         known = dict(state.columns) if state else {}
         wanted = known | {column.name: (column.type, column.protect) for column in table.state_columns}
         if state is None or state.columns != wanted:
-            columns = json.dumps([{"name": name, "type": kind, "protect": protect} for name, (kind, protect) in wanted.items()])
+            columns = json.dumps(
+                [{"name": name, "type": kind, "protect": protect} for name, (kind, protect) in wanted.items()]
+            )
             self._define(table, columns)
             self._tables[table.table] = StateTable(state_name(table), table.keyless, table.version.key, wanted)
             self._changed[table.table] = columns
         self._ready.add(table)
 
     def take_changes(self) -> dict[str, str]:
-        """Column lists (JSON) that changed since the last call. They are committed with the batch that brought them, so that a batch read again is
-        judged against the columns that the log had before it."""
+        """Column lists (JSON) that changed since the last call. They are committed with the batch that brought them, so
+        that a batch read again is judged against the columns that the log had before it.
+        """
         changed, self._changed = self._changed, {}
         return changed
 
@@ -83,25 +92,37 @@ class Projections:
             with self._connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT pipeline.define_state(%s, %s, %s, %s, %s, %s)",
-                    (self._log, table.table, state_name(table), table.keyless, columns, json.dumps(list(table.version.key))),
+                    (
+                        self._log,
+                        table.table,
+                        state_name(table),
+                        table.keyless,
+                        columns,
+                        json.dumps(list(table.version.key)),
+                    ),
                 )
         except psycopg2.Error as error:
             raise classify(error, f"state table of {table.table}") from None
 
     def heads(self, table: str, keys: list[str]) -> dict[str, tuple[int, int]]:
-        """Version and seq of the newest version of these rows: from their state (tombstones included), or, while that is suspended, from the log."""
+        """Version and seq of the newest version of these rows: from their state (tombstones included), or, while that
+        is suspended, from the log.
+        """
         state = self._tables.get(table)
         found: dict[str, tuple[int, int]] = {}
         try:
             with self._connection.cursor() as cursor:
                 if state is not None and table not in self.suspended:
+                    relation = f"{quoted(self._log + '_state')}.{quoted(state.name)}"
                     cursor.execute(
-                        f"SELECT _key, _version, _seq FROM {quoted(self._log + '_state')}.{quoted(state.name)} WHERE _key = ANY(%s)", (keys,)
+                        f"SELECT _key, _version, _seq FROM {relation.replace('%', '%%')} WHERE _key = ANY(%s)",
+                        (keys,),
                     )
                 else:
                     cursor.execute(
                         "SELECT DISTINCT ON (row_key) row_key, version, seq FROM audit.entry"
-                        " WHERE log = %s AND table_name = %s AND row_key = ANY(%s) AND version IS NOT NULL ORDER BY row_key, seq DESC",
+                        " WHERE log = %s AND table_name = %s AND row_key = ANY(%s) AND version IS NOT NULL"
+                        " ORDER BY row_key, seq DESC",
                         (self._log, table, keys),
                     )
                 for key, version, seq in cursor:
@@ -125,14 +146,23 @@ def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] 
     for column in table.state_columns:
         if column.name in state.columns and state.columns[column.name] != (column.type, column.protect):
             was_type, was_protect = state.columns[column.name]
-            return "column-changed", f"column {column.name} was {was_type} ({was_protect}) and is {column.type} ({column.protect})"
+            return (
+                "column-changed",
+                f"column {column.name} was {was_type} ({was_protect}) and is {column.type} ({column.protect})",
+            )
     return None
 
 
 def state_name(table: ProtectedTable) -> str:
-    """Tables of the schema ``public`` keep their name; others are ``schema.table``, so that two schemas cannot collide."""
+    """Tables of the schema ``public`` keep their name; others are ``schema.table``, so that two schemas cannot collide.
+
+    A name beyond PostgreSQL's 63 bytes ends in a digest of the whole.
+    """
     version = table.version
-    return version.name if version.schema == "public" else f"{version.schema}.{version.name}"
+    name = version.name if version.schema == "public" else f"{version.schema}.{version.name}"
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    return name.encode()[: LONGEST_NAME - 11].decode(errors="ignore") + "~" + sha256(name.encode()).hexdigest()[:10]
 
 
 def quoted(name: str) -> str:

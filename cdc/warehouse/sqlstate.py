@@ -1,7 +1,7 @@
 """PostgreSQL's errors, folded into ours by SQLSTATE and never by text.
 
-DETAIL and CONTEXT of a PostgreSQL error carry row values, and so can its primary message (``invalid input syntax for type
-integer: "…"``). What leaves this module names the SQLSTATE, its class and the place, nothing else.
+DETAIL and CONTEXT of a PostgreSQL error carry row values, and so can its primary message (``invalid input syntax for
+type integer: "…"``). What leaves this module names the SQLSTATE, its class and the place, nothing else.
 """
 
 from __future__ import annotations

@@ -9,17 +9,19 @@ from cdc.batch import Standing
 from cdc.ledger.merkle import Edge
 
 SELECT = """
-SELECT s.next_offset, l.size, l.edge, s.ordered_at, s.source_epoch, s.high_commit, s.high_order, s.open_transaction, s.open_count,
-       s.records, s.skipped, s.extra_entries, s.complete_seq, s.complete_at
+SELECT s.next_offset, l.size, l.edge, s.ordered_at, s.source_epoch, s.high_commit, s.high_order, s.open_transaction,
+       s.open_count, s.records, s.skipped, s.extra_entries, s.complete_seq, s.complete_at
   FROM pipeline.stream s JOIN audit.log l USING (log) WHERE s.log = %s
 """
 
 # The fence: nothing is written unless the stream is where this batch continues, and the log is as long as it says.
 ADVANCE = """
-UPDATE pipeline.stream SET next_offset = %(next_offset)s, ordered_at = %(ordered_at)s, source_epoch = %(source_epoch)s,
-       high_commit = %(high_commit)s, high_order = %(high_order)s, open_transaction = %(open_transaction)s, open_count = %(open_count)s,
-       records = %(records)s, skipped = %(skipped)s, extra_entries = %(extra_entries)s, complete_seq = %(complete_seq)s,
-       complete_at = %(complete_at)s, privacy_identity = %(privacy_identity)s, privacy_high_water = %(privacy_high_water)s,
+UPDATE pipeline.stream SET next_offset = %(next_offset)s, ordered_at = %(ordered_at)s,
+       source_epoch = %(source_epoch)s, high_commit = %(high_commit)s, high_order = %(high_order)s,
+       open_transaction = %(open_transaction)s, open_count = %(open_count)s, records = %(records)s,
+       skipped = %(skipped)s, extra_entries = %(extra_entries)s, complete_seq = %(complete_seq)s,
+       complete_at = %(complete_at)s, privacy_identity = %(privacy_identity)s,
+       privacy_high_water = %(privacy_high_water)s,
        halted_code = NULL, halted_message = NULL, halted_at = NULL
  WHERE log = %(log)s AND next_offset = %(from_offset)s AND epoch = %(epoch)s AND topic_id = %(topic_id)s
 RETURNING audit.advance(%(log)s, %(from_size)s, %(size)s, %(edge)s::bytea[])
@@ -28,7 +30,22 @@ RETURNING audit.advance(%(log)s, %(from_size)s, %(size)s, %(edge)s::bytea[])
 
 def standing_of(row: tuple[Any, ...]) -> Standing:
     """The standing that a row of :data:`SELECT` says."""
-    (next_offset, size, edge, ordered_at, source_epoch, commit, order, transaction, count, records, skipped, extra, seq, at) = row
+    (
+        next_offset,
+        size,
+        edge,
+        ordered_at,
+        source_epoch,
+        commit,
+        order,
+        transaction,
+        count,
+        records,
+        skipped,
+        extra,
+        seq,
+        at,
+    ) = row
     return Standing(
         next_offset=next_offset,
         edge=Edge(size, tuple(bytes(node) for node in edge)),

@@ -13,17 +13,20 @@ from cdc.protect import ProtectedTable
 from cdc.warehouse.projection import quoted, state_name
 
 _UPSERT = """
-INSERT INTO {table} AS s (_key, _version, _seq, _committed_at, _deleted{columns}) SELECT _key, _version, _seq, _committed_at, _deleted{columns} FROM {stage}
-ON CONFLICT (_key) DO UPDATE SET _version = excluded._version, _seq = excluded._seq, _committed_at = excluded._committed_at,
-    _deleted = excluded._deleted{assignments} WHERE s._seq < excluded._seq
+INSERT INTO {table} AS s (_key, _version, _seq, _committed_at, _deleted{columns})
+SELECT _key, _version, _seq, _committed_at, _deleted{columns} FROM {stage}
+ON CONFLICT (_key) DO UPDATE SET _version = excluded._version, _seq = excluded._seq,
+    _committed_at = excluded._committed_at, _deleted = excluded._deleted{assignments} WHERE s._seq < excluded._seq
 """
 # Rows without a key count copies. What a truncate has hidden does not count.
 _COUNT = """
 WITH applied AS (
-    INSERT INTO {table} AS s (_key, _seq, _committed_at, _copies{columns}) SELECT _key, _seq, _committed_at, _copies{columns} FROM {stage}
+    INSERT INTO {table} AS s (_key, _seq, _committed_at, _copies{columns})
+    SELECT _key, _seq, _committed_at, _copies{columns} FROM {stage}
     ON CONFLICT (_key) DO UPDATE SET _seq = excluded._seq, _committed_at = excluded._committed_at,
-        _copies = excluded._copies + CASE WHEN s._seq <= (SELECT truncated_through FROM pipeline.state_table WHERE log = {log} AND table_name = {name})
-                                          THEN 0 ELSE s._copies END
+        _copies = excluded._copies + CASE WHEN s._seq <= (
+            SELECT truncated_through FROM pipeline.state_table WHERE log = {log} AND table_name = {name}
+        ) THEN 0 ELSE s._copies END
     RETURNING _copies)
 SELECT count(*) FROM applied WHERE _copies < 0
 """
@@ -36,9 +39,14 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
         Halted: a row without a key was deleted more often than it is there: source and warehouse differ.
     """
     for table, columns in batch.columns.items():
-        cursor.execute("UPDATE pipeline.state_table SET columns = %s WHERE log = %s AND table_name = %s", (columns, log, table))
+        cursor.execute(
+            "UPDATE pipeline.state_table SET columns = %s WHERE log = %s AND table_name = %s", (columns, log, table)
+        )
     for table, seq in batch.truncated.items():
-        cursor.execute("UPDATE pipeline.state_table SET truncated_through = %s WHERE log = %s AND table_name = %s", (seq, log, table))
+        cursor.execute(
+            "UPDATE pipeline.state_table SET truncated_through = %s WHERE log = %s AND table_name = %s",
+            (seq, log, table),
+        )
     for table, (code, message, seq) in batch.suspended.items():
         cursor.execute(
             "UPDATE pipeline.state_table SET suspended_code = %s, suspended_message = %s, suspended_seq = %s"
@@ -50,7 +58,9 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
             _apply(cursor, log, protected, changes, f"stage_{number}")
 
 
-def _apply(cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, changes: Mapping[str, StateChange], stage: str) -> None:
+def _apply(
+    cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, changes: Mapping[str, StateChange], stage: str
+) -> None:
     names = [quoted(column.name) for column in table.state_columns]
     target = f"{quoted(log + '_state')}.{quoted(state_name(table))}"
     listed = "".join(f", {name}" for name in names)
@@ -59,7 +69,9 @@ def _apply(cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, 
     _stage(cursor, stage, table.keyless, changes)
     parts = {"table": target, "columns": listed, "stage": stage}
     if table.keyless:
-        statement = _COUNT.format(**{name: part.replace("%", "%%") for name, part in parts.items()}, log="%s", name="%s")
+        statement = _COUNT.format(
+            **{name: part.replace("%", "%%") for name, part in parts.items()}, log="%s", name="%s"
+        )
         cursor.execute(statement, (log, table.table))
         short = cursor.fetchone()
         if short is not None and short[0]:
@@ -78,7 +90,11 @@ def _stage(cursor: psycopg2.extensions.cursor, stage: str, keyless: bool, change
 
     def line(key: str, row: StateChange) -> str:
         at = str(row.committed_at) if row.committed_at is not None else NULL
-        own = f"{escape(key)}\t{row.seq}\t{at}\t{row.copies}" if keyless else f"{escape(key)}\t{row.version}\t{row.seq}\t{at}\t{'t' if row.deleted else 'f'}"
+        own = (
+            f"{escape(key)}\t{row.seq}\t{at}\t{row.copies}"
+            if keyless
+            else f"{escape(key)}\t{row.version}\t{row.seq}\t{at}\t{'t' if row.deleted else 'f'}"
+        )
         return "\t".join((own, *row.texts))
 
     copy(cursor, stage, (line(key, row) for key, row in changes.items()))

@@ -1,0 +1,288 @@
+"""One batch, assembled event by event: what each kind of event becomes in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from cdc.batch import Batch, Standing
+from cdc.copytext import NULL, escape
+from cdc.drafts import Draft, Drafts
+from cdc.entry import End as FoldedEnd
+from cdc.entry import Subject, Transaction, canonical, qualified_name
+from cdc.errors import Halted, LedgerError
+from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
+from cdc.images import LastImages
+from cdc.protect import Protected, ProtectedEvent, ProtectedMessage
+
+HEARTBEAT_TABLE = "cdc.heartbeat"
+Head = tuple[int, int]
+"""Version and seq of a row's newest version."""
+HeadOf = Callable[[str, str], Head | None]
+RecordMembers = Callable[[Origin, int], dict[str, Any]]
+"""The members that every record-borne entry has, by origin and ordinal."""
+
+
+class Assembly:
+    """One batch in the making."""
+
+    def __init__(
+        self,
+        start: Standing,
+        members: RecordMembers,
+        known: set[tuple[str, str, str]],
+        heads: HeadOf,
+        images: LastImages,
+    ) -> None:
+        self._start = start
+        self._members_of = members
+        self._known = known
+        self._heads = heads
+        self._images = images
+        self._drafts = Drafts()
+        self._own_heads: dict[tuple[str, str], Head] = {}
+        self._versions: list[tuple[str, str, str, int]] = []
+        self._skipped: dict[str, int] = {}
+        self._seq = start.edge.size
+        self._ordered_at = start.ordered_at
+        self._epoch = start.source_epoch
+        self._high = start.high
+        self._open, self._open_count = start.open_transaction, start.open_count
+        self._complete = (start.complete_seq, start.complete_at)
+
+    def take(self, event: Protected) -> None:
+        """Account for one record."""
+        if isinstance(event, ProtectedEvent):
+            self._change(event)
+        elif isinstance(event, Begin):
+            self._begin(event)
+        elif isinstance(event, End):
+            self._end(event)
+        elif isinstance(event, Skipped):
+            self._skip(event.reason)
+        elif isinstance(event, ProtectedMessage):
+            self._draft(event.origin, {"kind": "message", "operation": "m", "content": Raw(event.content)})
+        elif isinstance(event, Truncate):
+            self._truncate(event)
+        else:
+            self._baseline(event)
+
+    def batch(self, next_offset: int, delivered: int) -> Batch:
+        """The batch, balanced: every record delivered is an entry or a counted skip."""
+        self._drafts.finish()
+        rows, extra, skips = self._drafts.rows, len(self._versions), sum(self._skipped.values())
+        if delivered != len(rows) - extra + skips:
+            raise LedgerError(
+                f"{delivered} records do not balance with {len(rows)} entries ({extra} extra) and {skips} skips"
+            )
+        start = self._start
+        reasons = {*start.skipped, *self._skipped}
+        skipped = {reason: start.skipped.get(reason, 0) + self._skipped.get(reason, 0) for reason in sorted(reasons)}
+        end = replace(
+            start,
+            next_offset=next_offset,
+            edge=start.edge.append([row.leaf for row in rows]),
+            ordered_at=self._ordered_at,
+            source_epoch=self._epoch,
+            high=self._high,
+            open_transaction=self._open,
+            open_count=self._open_count,
+            records=start.records + delivered,
+            skipped=MappingProxyType(skipped),
+            extra_entries=start.extra_entries + extra,
+            complete_seq=self._complete[0],
+            complete_at=self._complete[1],
+        )
+        images = self._images
+        return Batch(
+            start, end, rows, self._drafts.bodies, self._versions, images.changes, images.truncated, images.missed,
+            self._own_heads,
+        )  # fmt: skip
+
+    # The kinds.
+
+    def _change(self, event: ProtectedEvent) -> None:
+        table = event.table
+        self._watch_epoch(event)
+        introduced = self._introduce(event)
+        members: dict[str, Any] = {
+            "kind": "change",
+            "operation": event.operation,
+            "table": table.table,
+            "schema": table.schema_digest,
+            "plan": table.plan_digest,
+            "key": Raw(b'"' + event.key.encode() + b'"' if table.keyless else event.key.encode()),
+            "subject": Subject(after=event.subject_after or UNSET, before=event.subject_before or UNSET),
+        }
+        for name, image in (("before", event.before), ("after", event.after), ("linked_key", event.linked_key)):
+            if image is not None:
+                members[name] = Raw(image)
+        if event.before_missing or table.keyless:
+            flags = (("before-missing", event.before_missing), ("keyless", table.keyless))
+            members["flags"] = tuple(flag for flag, holds in flags if holds)
+        row = {"table_name": escape(table.table), "row_key": escape(event.key), "operation": event.operation}
+        subject = event.subject_after or event.subject_before
+        if subject:
+            row["subject"] = subject
+            if event.subject_before and event.subject_before != subject:
+                row["subject_before"] = event.subject_before
+        self._draft_change(event, members, row, 1 if introduced else 0)
+
+    def _draft_change(self, event: ProtectedEvent, members: dict[str, Any], row: dict[str, str], ordinal: int) -> None:
+        """A change that the log has not seen gets a version and goes to state; a replay is recorded and no more."""
+        replayed = self._replay(event.origin, members)
+        version = None
+        table = event.table
+        if not replayed and not table.keyless:
+            head = self._own_heads.get((table.table, event.key)) or self._heads(table.table, event.key)
+            version = head[0] + 1 if head else 1
+            members |= {"version": str(version), "prev": str(head[1]) if head else None}
+            row |= {"version": str(version), "prev": str(head[1]) if head else NULL}
+            self._own_heads[table.table, event.key] = (version, self._seq)
+        seq = self._draft(event.origin, members, row, ordinal, judged=True)
+        if not replayed:
+            self._images.change(event, seq, version)
+
+    def _truncate(self, event: Truncate) -> None:
+        table = qualified_name(event.schema, event.name)
+        members = {"kind": "truncate", "operation": "t", "table": table}
+        replayed = self._replay(event.origin, members)
+        seq = self._draft(event.origin, members, {"table_name": escape(table)}, judged=True)
+        if not replayed:
+            self._images.truncate(table, seq)
+
+    def _baseline(self, event: Baseline) -> None:
+        content = canonical({"detail": dict(event.detail), "notification": event.notification})
+        seq = self._draft(event.origin, {"kind": "baseline", "content": Raw(content)})
+        if event.notification == "COMPLETED":
+            self._complete = (seq, event.origin.captured_at)
+
+    def _begin(self, event: Begin) -> None:
+        if self._open is not None:
+            raise Halted(
+                "transaction-without-end",
+                f"BEGIN at offset {event.origin.offset} inside a transaction that has not ended",
+                hint="compare the source with the warehouse before going on; the connector lost events",
+            )
+        self._open, self._open_count = event.id, 0
+        self._drafts.begin()
+        self._skip("begin")
+
+    def _end(self, event: End) -> None:
+        if self._open != event.id or self._open_count != event.count:
+            raise Halted(
+                "transaction-incomplete",
+                f"END at offset {event.origin.offset} counts {event.count} events, the log has {self._open_count}",
+                hint="compare the source with the warehouse before going on; the connector lost or repeated events",
+            )
+        tables = {name: str(count) for name, count in event.tables}
+        folded = FoldedEnd(count=str(event.count), offset=str(event.origin.offset), tables=tables)
+        self._open, self._open_count = None, 0
+        if self._drafts.fold(folded):
+            self._skip("end")
+        else:
+            members = {"kind": "end", "transaction": Transaction(id=event.id, end=folded)}
+            self._draft(event.origin, members, {"transaction_id": escape(event.id)})
+        self._drafts.finish()
+        if self._complete[0] is not None:
+            self._complete = (self._seq - 1, event.origin.committed_at)
+
+    def _skip(self, reason: str) -> None:
+        self._skipped[reason] = self._skipped.get(reason, 0) + 1
+
+    # What they share.
+
+    def _draft(
+        self,
+        origin: Origin,
+        members: dict[str, Any],
+        row: dict[str, str] | None = None,
+        ordinal: int = 0,
+        *,
+        judged: bool = False,
+    ) -> int:
+        """Give an entry its place in the log; returns its seq. ``judged``: already looked at for being a replay."""
+        if not judged:
+            self._replay(origin, members)
+        clocks = [clock for clock in (origin.committed_at, origin.captured_at) if clock is not None]
+        self._ordered_at = max(self._ordered_at, min(clocks, default=0))
+        seq = self._seq
+        self._seq += 1
+        row = row or {}
+        members |= self._members_of(origin, ordinal)
+        members["seq"], members["ordered_at"] = str(seq), str(self._ordered_at)
+        if self._epoch is not None:
+            members["epoch"] = self._epoch
+        if "operation" in members:
+            members["position"] = origin.position
+            row["operation"] = members["operation"]
+        if origin.committed_at is not None:
+            row["committed_at"] = members["committed_at"]
+        row["kafka_offset"] = members["offset"]
+        transaction = origin.transaction
+        if transaction is not None:
+            if self._open != transaction.id:
+                raise Halted(
+                    "transaction-without-begin",
+                    f"the event at offset {origin.offset} belongs to no open transaction",
+                    hint="compare the source with the warehouse before going on; the connector lost events",
+                )
+            self._open_count += 1
+            members["transaction"] = Transaction(id=transaction.id, order=str(transaction.order))
+            row["transaction_id"] = escape(transaction.id)
+        self._drafts.add(Draft(members, row), foldable=transaction is not None)
+        if self._open is None:
+            self._drafts.finish()
+        return seq
+
+    def _introduce(self, event: ProtectedEvent) -> bool:
+        """Describe a table version that this log has not described yet (kind ``schema``, ordinal 0, same record)."""
+        table = event.table
+        triple = (table.table, table.schema_digest, table.plan_digest)
+        if triple in self._known:
+            return False
+        self._known.add(triple)
+        members = {
+            "kind": "schema",
+            "table": table.table,
+            "schema": table.schema_digest,
+            "plan": table.plan_digest,
+            "content": Raw(table.content),
+        }
+        origin = msgspec.structs.replace(event.origin, transaction=None, position=(), commit=None)
+        self._versions.append((*triple, self._draft(origin, members, {"table_name": escape(table.table)})))
+        return True
+
+    def _replay(self, origin: Origin, members: dict[str, Any]) -> bool:
+        """Flag what the log has already; anything else becomes the high-water."""
+        if origin.commit is None:
+            return False
+        here = (origin.commit, origin.transaction.order if origin.transaction else 0)
+        if self._high is not None and here <= self._high:
+            members["replay_of"] = f"{here[0]}/{here[1]}"
+            return True
+        self._high = here
+        return False
+
+    def _watch_epoch(self, event: ProtectedEvent) -> None:
+        """The heartbeat table tells which source this is; another one than before must not go on as if it were."""
+        if event.table.table != HEARTBEAT_TABLE or event.after is None:
+            return
+        image = msgspec.json.decode(event.after)
+        system, timeline = image.get("system_identifier"), image.get("timeline")
+        if not (isinstance(system, str) and isinstance(timeline, str)):
+            return
+        epoch = f"{system}/{timeline}"
+        if self._epoch is not None and self._epoch != epoch:
+            raise Halted(
+                "source-epoch",
+                f"the source was {self._epoch} and is {epoch} (system identifier/timeline)"
+                f" from offset {event.origin.offset} on",
+                hint="a restored or failed-over source may have lost commits: compare it with the warehouse first",
+            )
+        self._epoch = epoch

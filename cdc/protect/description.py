@@ -1,0 +1,44 @@
+"""A table version under a plan, described: digests, the content of its ``schema`` entry, the columns of its state."""
+
+from __future__ import annotations
+
+from cdc.entry import canonical, digest
+from cdc.event import TableVersion, Value
+from cdc.protect.model import ProtectedTable, StateColumn
+from cdc.values import state_type
+from governance.plan import Plan
+
+
+def describe(source: str, name: str, version: TableVersion, plan: Plan) -> ProtectedTable:
+    """The table ``name`` (``schema.table``) of a source as its entries and its state show it (docs/formats.md §5)."""
+    columns: list[Value] = [
+        {
+            "length": column.length,
+            "name": column.name,
+            "optional": "yes" if column.optional else "no",
+            "scale": column.scale,
+            "type": column.type,
+            "wire": column.wire,
+        }
+        for column in version.columns
+    ]
+    key: list[Value] = list(version.key)
+    state = tuple(
+        StateColumn(
+            column.name,
+            {"seal": "bytea", "token": "text"}.get(rule.protect) or state_type(column.type, column.wire),
+            rule.protect,
+        )
+        for rule, column in zip(plan.columns, version.columns, strict=True)
+        if rule.protect != "drop"
+    )
+    return ProtectedTable(
+        source=source,
+        version=version,
+        plan=plan,
+        table=name,
+        schema_digest=digest({"columns": columns, "key": key, "table": name}),
+        plan_digest=plan.digest,
+        content=canonical({"columns": columns, "key": key, "plan": plan.content()}),
+        state_columns=state,
+    )

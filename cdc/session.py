@@ -1,0 +1,169 @@
+"""One ownership of a stream, from its position to its loss: read → decode → protect → assemble → hand over.
+
+Everything in a session is dropped together when it ends, so a failure leaves nothing behind but the position in the
+warehouse.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import psycopg2
+
+from cdc.batch import Batch, cut
+from cdc.debezium import Decoder
+from cdc.errors import Fenced, Halted, RecordError
+from cdc.event import Event
+from cdc.heads import Heads
+from cdc.protect import ProtectedEvent, Protector
+from cdc.sequencer import Identity, Sequencer
+from cdc.stream import Stream, Topic
+from cdc.telemetry import Progress
+from cdc.warehouse import lease
+from cdc.warehouse.commit import Fence, Observer, PrivacyMark
+from cdc.warehouse.lease import Ownership
+from cdc.warehouse.projection import Projections
+from cdc.writer import Writer
+from governance.connection import StoreConnection
+from governance.errors import GovernanceError, StoreRestored, StoreUnavailable
+from governance.keys import Keys
+from governance.policy import Policy
+from governance.roots import Root
+from governance.store import StoreMark
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one worker needs. ``batch_records`` and ``linger_s`` bound a batch by size and by age."""
+
+    log: str
+    topic: str
+    kafka: Mapping[str, str] = field(repr=False)
+    warehouse_dsn: str = field(repr=False)
+    privacy_dsn: str = field(repr=False)
+    policy: Policy = field(repr=False)
+    root: Root = field(repr=False)
+    batch_records: int = 5_000
+    linger_s: float = 0.05
+    until_caught_up: bool = False
+
+
+class Session:
+    """One ownership of the stream: everything in here is dropped together when it ends."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: psycopg2.extensions.connection,
+        owned: Ownership,
+        topic: Topic,
+        progress: Progress,
+        observe: Observer,
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        seen = StoreMark(*owned.privacy) if owned.privacy else None
+        try:
+            self._store = StoreConnection(settings.privacy_dsn)
+            self._keys = Keys(self._store, settings.root, seen=seen)
+            salt_key = self._keys.salt_key(owned.origin)
+        except StoreRestored as error:
+            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
+        self._reader = lease.connect(settings.warehouse_dsn, f"cdc reader {settings.log}")
+        self._reader.autocommit = True
+        self._projections = Projections(self._reader, settings.log)
+        self._heads = Heads(self._projections)
+        self._protector = Protector(settings.log, settings.policy, self._keys)
+        identity = Identity(settings.log, owned.origin, owned.topic_id, 0)
+        self._sequencer = Sequencer(identity, owned.standing, salt_key, set(owned.known))
+        self._decoder = Decoder()
+        self._stream = Stream(settings.kafka, topic, settings.log)
+        self._writer = Writer(connection, Fence(settings.log, owned.topic_id, owned.epoch), observe, self._committed)
+        self._writer.start()
+        self._offsets: list[int] = []
+        self._events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.stop()
+        self._stream.close()
+        self._reader.close()
+        self._store.close()
+
+    def replicate(self, stop: threading.Event, lost: threading.Event) -> None:
+        """Read, decode, protect and hand over batches until stopped; raises what ended the ownership."""
+        self._stream.rewind(self._sequencer.standing.next_offset)
+        oldest = time.monotonic()
+        while not stop.is_set():
+            self._writer.check()
+            if lost.is_set():
+                raise Fenced("the lease has passed to another worker")
+            records = self._stream.read()
+            if not self._offsets:
+                oldest = time.monotonic()
+            for record in records:
+                self._offsets.append(record.offset)  # counted as delivered before it is decoded
+                try:
+                    self._events.append(self._decoder.decode(record))
+                except RecordError:
+                    self._offsets.pop()
+                    self._flush()
+                    raise
+            full = len(self._events) >= self._settings.batch_records
+            if self._events and (full or time.monotonic() - oldest >= self._settings.linger_s):
+                self._hand_over()
+                oldest = time.monotonic()
+            self._progress.beat(self._stream.lag())
+            if self._settings.until_caught_up and not records and self._caught_up():
+                break
+        self._flush()
+
+    def _caught_up(self) -> bool:
+        return self._stream.lag() == 0 and self._writer.idle
+
+    def _flush(self) -> None:
+        """Commit what is complete; a transaction that has not ended stays in Kafka."""
+        if self._events:
+            self._hand_over()
+        self._writer.drain()
+
+    def _hand_over(self) -> None:
+        """Protect and assemble what may be cut off, and give it to the writer."""
+        standing = self._sequencer.standing
+        limit = self._settings.batch_records
+        count = cut(self._events, inside=standing.open_transaction is not None, limit=limit)
+        if count == 0:
+            return
+        events, offsets = self._events[:count], self._offsets[:count]
+        del self._events[:count], self._offsets[:count]
+        try:
+            protected = self._protector.protect(events)
+            mark = self._keys.mark
+        except StoreRestored as error:
+            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
+        except StoreUnavailable:
+            raise
+        except GovernanceError as error:
+            raise Halted("protection", str(error), hint=error.hint) from None
+        changes = [event for event in protected if isinstance(event, ProtectedEvent)]
+        for table in dict.fromkeys(event.table for event in changes):  # in order: a later version may add columns
+            self._projections.ready(table)
+        self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
+        position = self._offsets[0] if self._offsets else offsets[-1] + 1
+        batch = self._sequencer.assemble(
+            protected, self._heads.get, self._projections.suspended, position, len(offsets)
+        )
+        batch = replace(batch, columns=self._projections.take_changes())
+        self._heads.remember(batch)
+        self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
+
+    def _committed(self, batch: Batch) -> None:
+        """In the writer's thread, after each commit."""
+        self._progress.committed(batch)
+        self._stream.acknowledge(batch.end.next_offset)

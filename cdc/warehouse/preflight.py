@@ -1,0 +1,49 @@
+"""What a worker needs of a warehouse, asked before it opens anything else."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from cdc.errors import ConfigError, Unreachable
+
+_NEEDED = """
+SELECT thing FROM (VALUES
+    ('INSERT on audit.entry', has_table_privilege('audit.entry', 'INSERT')),
+    ('INSERT on audit.body', has_table_privilege('audit.body', 'INSERT')),
+    ('UPDATE on pipeline.stream', has_table_privilege('pipeline.stream', 'UPDATE')),
+    ('UPDATE on pipeline.lease', has_table_privilege('pipeline.lease', 'UPDATE')),
+    ('INSERT on pipeline.table_version', has_table_privilege('pipeline.table_version', 'INSERT')),
+    ('SELECT on pipeline.state_table', has_table_privilege('pipeline.state_table', 'SELECT')),
+    ('EXECUTE on audit.advance', has_function_privilege('audit.advance(text, bigint, bigint, bytea[])', 'EXECUTE')),
+    ('TEMPORARY on the database', has_database_privilege(current_database(), 'TEMPORARY'))
+) AS needed (thing, held) WHERE NOT held
+"""
+
+
+def check(dsn: str) -> None:
+    """Make sure that the warehouse answers, is migrated, and lets this role do its work.
+
+    Raises:
+        Unreachable: no connection.
+        ConfigError: tables or privileges are missing; the message names the first that is.
+    """
+    place = " ".join(f"{key}={value}" for key, value in psycopg2.extensions.parse_dsn(dsn).items() if key != "password")
+    try:
+        connection = psycopg2.connect(dsn, connect_timeout=5, application_name="cdc preflight")
+    except psycopg2.OperationalError:
+        raise Unreachable(
+            f"no connection to the warehouse with [warehouse] dsn ({place})",
+            hint="is it running, are role and password right?   cdc local status",
+        ) from None
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_NEEDED)
+            missing = cursor.fetchone()
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName, psycopg2.errors.UndefinedFunction):
+        raise ConfigError(f"the warehouse has no tables yet ({place})", hint="cdc migrate") from None
+    except psycopg2.errors.InsufficientPrivilege:
+        raise ConfigError(f"this role may not use the warehouse's schemas ({place})", hint="cdc migrate") from None
+    finally:
+        connection.close()
+    if missing is not None:
+        raise ConfigError(f"this role lacks {missing[0]} in the warehouse ({place})", hint="cdc migrate")

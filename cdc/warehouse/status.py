@@ -1,0 +1,93 @@
+"""Where each stream stands, as the warehouse says it. Read-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg2
+
+from cdc.errors import ConfigError, Unreachable
+
+_STREAMS = """
+SELECT s.log, l.origin, s.topic, s.next_offset, l.size, s.records, s.skipped, s.open_transaction IS NOT NULL,
+       s.complete_seq, s.complete_at, s.source_epoch, s.halted_code, s.halted_message, o.owner, o.epoch,
+       o.owner IS NOT NULL AND o.renewed_at > clock_timestamp() - interval '10 s', o.renewed_at
+  FROM pipeline.stream s JOIN audit.log l USING (log) LEFT JOIN pipeline.lease o USING (log) ORDER BY s.log
+"""
+_SUSPENDED = """
+SELECT log, table_name, suspended_code, suspended_message, suspended_seq
+  FROM pipeline.state_table WHERE suspended_code IS NOT NULL ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A table whose current state does not follow its history since ``seq``."""
+
+    table: str
+    code: str
+    message: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """One stream. ``complete_at`` is the source commit (ns since 1970) through which the log is complete, None before
+    the first baseline.
+    """
+
+    log: str
+    origin: str
+    topic: str
+    position: int
+    entries: int
+    records: int
+    skipped: dict[str, int]
+    inside_transaction: bool
+    complete_seq: int | None
+    complete_at: int | None
+    source_epoch: str | None
+    halted_code: str | None
+    halted_message: str | None
+    owner: str | None
+    epoch: int
+    owned: bool
+    renewed_at: datetime | None
+    suspended: list[Suspension] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """``running``, ``halted`` or ``stopped``."""
+        if self.halted_code is not None:
+            return "halted"
+        return "running" if self.owned else "stopped"
+
+
+def streams(dsn: str) -> list[StreamStatus]:
+    """All streams of a warehouse.
+
+    Raises:
+        Unreachable: no connection.
+        ConfigError: the warehouse has no tables of ours, or the role may not read them.
+    """
+    try:
+        connection = psycopg2.connect(dsn, connect_timeout=5, application_name="cdc status")
+    except psycopg2.OperationalError:
+        raise Unreachable("the warehouse does not answer ([warehouse] auditor_dsn)", hint="cdc local status") from None
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(_STREAMS)
+            found = {row[0]: StreamStatus(*row) for row in cursor.fetchall()}
+            cursor.execute(_SUSPENDED)
+            for log, table, code, message, seq in cursor.fetchall():
+                found[log].suspended.append(Suspension(table, code, message, seq))
+    except psycopg2.errors.lookup("42P01"):
+        raise ConfigError("the warehouse has no tables yet", hint="cdc migrate") from None
+    except psycopg2.errors.InsufficientPrivilege:
+        raise ConfigError(
+            "this role may not read the warehouse's status ([warehouse] auditor_dsn)", hint="cdc migrate"
+        ) from None
+    finally:
+        connection.close()
+    return list(found.values())
