@@ -13,8 +13,10 @@ import base64
 import json
 import multiprocessing
 import os
+import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -53,7 +55,7 @@ def sweep(paths: Iterable[Path], dumps: Mapping[str, str], values: Iterable[str]
     wanted = {value: needles(value) for value in values}
     hits: dict[str, list[Hit]] = {value: [] for value in wanted}
     files = sorted(_files(paths), key=lambda file: -file[1])
-    for found in _search_files([path for path, _ in files], sum(size for _, size in files), wanted):
+    for found in _search_files(files, wanted):
         hits[found[0]].append(found[1])
     for label, dsn in dumps.items():
         for value, hit in _search_dump(label, dsn, wanted):
@@ -135,15 +137,53 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
                 yield file, status.st_size
 
 
-def _search_files(files: list[Path], size: int, wanted: Mapping[str, Mapping[bytes, str]]) -> Iterator[tuple[str, Hit]]:
-    workers = min(4, os.cpu_count() or 1)
-    if size < 16 * CHUNK or workers == 1:
-        yield from _search_some(files, wanted)
+def _search_files(
+    files: list[tuple[Path, int]], wanted: Mapping[str, Mapping[bytes, str]]
+) -> Iterator[tuple[str, Hit]]:
+    suspects = set(_suspects([path for path, _ in files], wanted))
+    files = [(path, size) for path, size in files if path in suspects]
+    paths, workers = [path for path, _ in files], min(4, os.cpu_count() or 1)
+    if sum(size for _, size in files) < 16 * CHUNK or workers == 1:
+        yield from _search_some(paths, wanted)
         return
-    shares = [files[share::workers] for share in range(workers)]
+    shares = [paths[share::workers] for share in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for hits in pool.map(_search_some, shares, [wanted] * workers):
             yield from hits
+
+
+def _suspects(files: list[Path], wanted: Mapping[str, Mapping[bytes, str]]) -> list[Path]:
+    """Return the files that hold any needle, as fast as GNU grep can tell: ten times faster than the exact search.
+
+    Grep is trusted only for a set of needles of which it has just found every single one in a control file; in all other
+    cases, an unreadable or vanished file included, every file is searched exactly.
+    """
+    patterns = sorted({needle for found in wanted.values() for needle in found})
+    if not patterns or any(b"\n" in pattern for pattern in patterns) or shutil.which("grep") is None:
+        return files
+    environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)}
+    with tempfile.TemporaryDirectory() as folder:
+        needles_file, control = Path(folder, "needles"), Path(folder, "control")
+        needles_file.write_bytes(b"\n".join(patterns))
+        control.write_bytes(b"".join(b"\xff\0" + pattern.upper() + b"\0\xff\n" for pattern in patterns))
+        grep = ["grep", "--text", "--ignore-case", "--fixed-strings", f"--file={needles_file}"]
+        seen = subprocess.run([*grep, "--count", str(control)], env=environment, capture_output=True, check=False)
+        if seen.stdout.strip() != str(len(patterns)).encode():
+            return files
+        found: list[Path] = []
+        for start in range(0, len(files), 500):
+            some = [str(path.absolute()) for path in files[start : start + 500]]
+            said = subprocess.run(
+                [*grep, "--files-with-matches", "--null", "--", *some],
+                env=environment,
+                capture_output=True,
+                check=False,
+            )
+            if said.returncode > 1:
+                return files
+            holding = {os.fsdecode(name) for name in said.stdout.split(b"\0")}
+            found += [path for path in files[start : start + 500] if str(path.absolute()) in holding]
+    return found
 
 
 def _search_some(files: list[Path], wanted: Mapping[str, Mapping[bytes, str]]) -> list[tuple[str, Hit]]:

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,38 @@ def test_directories_are_searched_whole_and_every_value_is_answered(tmp_path, mo
     assert [(hit.place, hit.offset, hit.encoding) for hit in found[PLAIN]] == [(str(deep / "7"), 4090, "utf-16le")]
     assert {hit.place for hit in found[VALUE]} == {str(tmp_path / "server.log")}
     assert found["nowhere to be found"] == []
+
+
+def test_the_quick_look_and_the_exact_search_agree(tmp_path):
+    values = [VALUE, PLAIN, "彩雲 🐤🐤", "two\nlines of it"]
+    for value in values:
+        folder = tmp_path / str(len(value))
+        folder.mkdir()
+        holding = set()
+        for number, leaked in enumerate(encodings(value).values()):
+            file = folder / f"{number} a\nname"
+            file.write_bytes(b"\0\n\xff" * number + leaked + b"\0" * 70_000)
+            holding.add(file)
+            (folder / f"{number} clean").write_bytes(leaked[8:] + b"\0" * 70_000)
+        files = [file for file, _ in sweeping._files([folder])]
+        wanted = {value: needles(value)}
+        quick = set(sweeping._suspects(files, wanted))
+        assert holding <= quick
+        exact = {Path(hit.place) for _, hit in sweeping._search_some(files, wanted)}
+        assert exact == holding
+        if "\n" not in value:
+            assert quick == exact
+
+
+def test_without_grep_nothing_is_overlooked(tmp_path, monkeypatch):
+    (tmp_path / "leak").write_text(PLAIN)
+    monkeypatch.setattr(sweeping.shutil, "which", lambda _name: None)
+    assert sweep([tmp_path], {}, [PLAIN])[PLAIN]
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "grep").write_text("#!/bin/sh\nexit 1\n")  # a grep that never finds anything
+    (tmp_path / "grep").chmod(0o755)
+    assert sweep([tmp_path / "leak"], {}, [PLAIN])[PLAIN]
 
 
 def test_a_sweep_that_could_prove_nothing_is_refused(tmp_path):
