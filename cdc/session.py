@@ -84,6 +84,7 @@ class Session:
         self._stream = Stream(settings.kafka, topic, settings.log)
         self._writer = Writer(connection, Fence(settings.log, owned.topic_id, owned.epoch), observe, self._committed)
         self._writer.start()
+        self._committed_offset = owned.standing.next_offset
         self._offsets: list[int] = []
         self._events: list[Event] = []
 
@@ -119,6 +120,7 @@ class Session:
             if self._events and (full or time.monotonic() - oldest >= self._settings.linger_s):
                 self._hand_over()
                 oldest = time.monotonic()
+            self._stream.acknowledge(self._committed_offset)
             self._progress.beat(self._stream.lag())
             if self._settings.until_caught_up and not records and self._caught_up():
                 break
@@ -166,4 +168,4 @@ class Session:
     def _committed(self, batch: Batch) -> None:
         """In the writer's thread, after each commit."""
         self._progress.committed(batch)
-        self._stream.acknowledge(batch.end.next_offset)
+        self._committed_offset = batch.end.next_offset

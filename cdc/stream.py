@@ -10,6 +10,7 @@ followed by :meth:`Stream.rewind`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _FATAL = frozenset(
 )
 _PULL = 2_000
 _TIMEOUT_S = 0.2
+ACKNOWLEDGE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Stream:
         )
         self._expected = 0
         self._at_end = False
+        self._acknowledged = -1
+        self._acknowledged_at = time.monotonic()
 
     def rewind(self, position: int) -> None:
         """Read from ``position`` on, whatever was delivered before.
@@ -158,7 +162,11 @@ class Stream:
         return max(0, int(high) - self._expected) if high >= 0 else None
 
     def acknowledge(self, position: int) -> None:
-        """Tell Kafka, best effort: the truth is the warehouse's position."""
+        """Tell Kafka every few seconds, best effort: the truth is the warehouse's position."""
+        now = time.monotonic()
+        if position == self._acknowledged or now - self._acknowledged_at < ACKNOWLEDGE_S:
+            return
+        self._acknowledged, self._acknowledged_at = position, now
         try:
             self._consumer.store_offsets(offsets=[TopicPartition(self._topic.name, 0, position)])
         except KafkaException:
