@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from connectors.catalog import Publication, Table, publication, tables
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
-from connectors.errors import SourceUnfit, Unreachable
+from connectors.errors import ConnectorError, SourceUnfit, Unreachable
 from connectors.profile import HEARTBEAT_QUERY, include_patterns
 
 
@@ -44,6 +44,7 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
 
     Raises:
         Unreachable: the database does not answer or refuses the role.
+        ConnectorError: its catalog cannot be read.
     """
     try:
         connection = psycopg2.connect(dsn, connect_timeout=10)
@@ -56,6 +57,11 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '30s'")
             return tuple(_findings(definition, cursor))
+    except psycopg2.Error as error:
+        raise ConnectorError(
+            f"the source database of {definition.name} cannot be looked at: SQLSTATE {error.pgcode}",
+            hint="the server's log has the statement",
+        ) from None
     finally:
         connection.close()
 
@@ -187,7 +193,7 @@ def _own_tables(definition: Definition, cursor: Cursor, captured: set[str], role
         if name not in captured:
             file = f"sql/source/{definition.name}/90_capture.sql"
             yield Finding("capture_table", f"table {name} does not exist", f"-- see {file}")
-        elif not _one(cursor, "SELECT has_table_privilege(%s, %s)", name, privilege):
+        elif not _one(cursor, _MAY, privilege, name):
             yield Finding("capture_privilege", f"{name} refuses {privilege}", f"GRANT {privilege} ON {name} TO {role};")
     for function in ("pg_control_system()", "pg_control_checkpoint()"):
         if not _one(cursor, "SELECT has_function_privilege(%s, 'EXECUTE')", function):
@@ -195,7 +201,7 @@ def _own_tables(definition: Definition, cursor: Cursor, captured: set[str], role
             yield Finding("capture_privilege", f"{function} may not be called", fix)
             return
     begun = _one(cursor, "SELECT count(*) > 0 FROM pg_replication_slots WHERE slot_name = %s", definition.slot)
-    if begun or HEARTBEAT not in captured or not _one(cursor, "SELECT has_table_privilege(%s, 'SELECT')", HEARTBEAT):
+    if begun or HEARTBEAT not in captured or not _one(cursor, _MAY, "SELECT", HEARTBEAT):
         return
     true = f"""SELECT count(*) = 1
                       AND bool_and((b.system_identifier, b.timeline) = (s.system_identifier::text, c.timeline_id))
@@ -203,6 +209,10 @@ def _own_tables(definition: Definition, cursor: Cursor, captured: set[str], role
     if not _one(cursor, true):
         problem = f"{HEARTBEAT} names another cluster or timeline than this one: the baseline would begin with a lie"
         yield Finding("heartbeat_stale", problem, f"{HEARTBEAT_QUERY};")
+
+
+_MAY = """SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, %s)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = %s"""
 
 
 def _one(cursor: Cursor, query: str, *arguments: str) -> Any:

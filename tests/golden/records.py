@@ -24,23 +24,23 @@ class Golden:
     value: bytes | None
 
 
-def records(*wanted: str) -> tuple[Golden, ...]:
+def records(*wanted: str, folder: Path = FOLDER) -> tuple[Golden, ...]:
     """Records in the order of their offsets: of all cases, of whole files (``changes``), or of cases (``changes/insert``)."""
-    known = {name for record in _all() for name in (record.file, f"{record.file}/{record.case}")}
+    known = {name for record in _all(folder) for name in (record.file, f"{record.file}/{record.case}")}
     unknown = set(wanted) - known
     assert not unknown, f"no such golden case: {sorted(unknown)}"
-    return tuple(r for r in _all() if not wanted or r.file in wanted or f"{r.file}/{r.case}" in wanted)
+    return tuple(r for r in _all(folder) if not wanted or r.file in wanted or f"{r.file}/{r.case}" in wanted)
 
 
 @cache
-def _all() -> tuple[Golden, ...]:
-    schemas: dict[str, str] = json.loads((FOLDER / "schemas.json").read_text(encoding="utf-8"))
+def _all(folder: Path) -> tuple[Golden, ...]:
+    schemas: dict[str, str] = json.loads((folder / "schemas.json").read_text(encoding="utf-8"))
 
     def whole(part: list[str] | None) -> bytes | None:
         return None if part is None else f'{{"schema":{schemas[part[0]]},"payload":{part[1]}}}'.encode()
 
     found = []
-    for file in sorted(FOLDER.glob("*.jsonl")):
+    for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").split("\n")[:-1]:
             raw = json.loads(line)
             headers = tuple((name, content.encode()) for name, content in raw["headers"])
