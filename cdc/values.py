@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +49,11 @@ def value_of(connect_type: str, wire: Any) -> Value:
 
 
 def from_json(raw: bytes) -> Value:
-    """A JSON fragment as a value: numbers keep their digits, objects become ``{"struct": …}``."""
+    """A JSON fragment as a value: numbers keep their digits, objects become ``{"struct": …}``, their members in canonical order.
+
+    Raises:
+        ValueError: not JSON, nested too deeply, or a lone surrogate, which has no bytes. The message has no content.
+    """
     try:
         return _structured(json.loads(raw, parse_float=str, parse_int=str, parse_constant=str))
     except (ValueError, RecursionError):
@@ -58,11 +63,18 @@ def from_json(raw: bytes) -> Value:
 def _structured(node: Any) -> Value:
     if isinstance(node, bool):
         return "true" if node else "false"
-    if node is None or isinstance(node, str):
+    if node is None:
+        return None
+    if isinstance(node, str):
+        node.encode()  # a lone surrogate raises
         return node
     if isinstance(node, list):
         return [_structured(item) for item in node]
-    return {"struct": {name: _structured(item) for name, item in node.items()}}
+    return {"struct": {name: _structured(node[name]) for name in sorted(node, key=_utf16)}}
+
+
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be")
 
 
 # Source types whose text a PostgreSQL state column of the same type reads back exactly. Anything else lands as text.
@@ -119,15 +131,18 @@ def _numeric(text: str) -> str:
 
 
 def _iso(text: str) -> str:
-    """ISO 8601 as Java writes it: a zone even where the type has none, astronomical years, a sign before long years."""
+    """ISO 8601 as Java writes it: a zone even where the type has none, astronomical years (0 is 1 BC), a sign before long years."""
     if text in _INFINITE:
         return _INFINITE[text]
-    if text[:1] not in {"+", "-"} or text == "-infinity":
+    if text[:1] not in {"+", "-", "0"}:
         return text
-    year, dash, rest = text[1:].partition("-")
-    if text[0] == "+":
-        return year + dash + rest
-    return f"{int(year) + 1:04d}-{rest} BC"
+    dated = _DATED.fullmatch(text)
+    if dated is None:
+        return text
+    sign, year, rest = dated.groups()
+    if sign == "-" or year == "0000":
+        return f"{int(year) + 1:04d}{rest} BC"
+    return year + rest
 
 
 def _iso_without_zone(text: str) -> str:
