@@ -125,6 +125,8 @@ _INFINITE = {
 """Infinite dates and timestamps without zone arrive as instants beyond PostgreSQL's range; a snapshot and the stream
 write different ones for dates."""
 
+_DATED = re.compile(r"([+-]?)([0-9]{4,9})(-.*)")
+
 
 def _numeric(text: str) -> str:
     return _NUMERIC.get(text, text)
@@ -139,7 +141,7 @@ def _iso(text: str) -> str:
     dated = _DATED.fullmatch(text)
     if dated is None:
         return text
-    sign, year, rest = dated.groups()
+    sign, year, rest = dated[1], dated[2], dated[3]
     if sign == "-" or year == "0000":
         return f"{int(year) + 1:04d}{rest} BC"
     return year + rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given, settings
@@ -70,7 +71,7 @@ def test_batch_boundaries_never_show(random, steps, crashing):
     assert entries(parts) == entries([whole])
     assert [row.fields for part in parts for row in part.rows] == [row.fields for row in whole.rows]
     assert parts[-1].end == whole.end
-    for earlier, later in zip(parts, parts[1:], strict=False):
+    for earlier, later in pairwise(parts):
         assert earlier.end == later.start
     assert [version for part in parts for version in part.versions] == list(whole.versions)
     heads = {row: head for part in parts for row, head in part.heads.items()}
