@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
+from pathlib import Path
 
 import psycopg2
 
-from cdc.errors import CdcError, Fenced, Halted, TransientError
+from cdc.errors import CdcError, Fenced, Halted, LedgerError, TransientError
 from cdc.session import Session, Settings
 from cdc.stream import Topic, describe
 from cdc.telemetry import Progress
@@ -20,7 +22,7 @@ from cdc.warehouse import lease
 from cdc.warehouse.commit import Observer
 from cdc.warehouse.lease import Ownership, Renewal
 from cdc.warehouse.sqlstate import classify
-from governance.errors import StoreUnavailable
+from governance.errors import GovernanceError, StoreUnavailable
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds to wait after the first, second, … failure in a row."""
@@ -64,6 +66,10 @@ class Replicator:
                 self._progress.note(f"{error}; trying again in {delay:g} s")
                 self._stop.wait(delay)
                 topic = self._described(topic)
+            except (CdcError, GovernanceError):
+                raise
+            except Exception as error:  # a defect of ours: its message may hold a value, its place does not
+                raise LedgerError(f"unexpected {type(error).__name__} {_place(error)}") from None
             else:
                 return
 
@@ -116,6 +122,11 @@ class Replicator:
                 told = taken
             self._stop.wait(STANDBY_S)
         return None
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
 
 
 def _mark_halted(connection: psycopg2.extensions.connection, owned: Ownership, error: Halted) -> None:

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cdc import config
 from cdc.config import Config, SourceConfig
 from cdc.errors import ConfigError, NotFound
+
+if TYPE_CHECKING:
+    from cdc.session import Settings
 
 
 @click.command()
@@ -43,10 +47,14 @@ def replicate(source: str | None, path: Path | None, until_caught_up: bool, batc
     _one(settings, settings.source(source), until_caught_up, batch_records)
 
 
-def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int) -> None:
-    from cdc.replicator import Replicator
+def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: bool, batch_records: int) -> Settings:
+    """What one worker needs, read and checked before anything is opened.
+
+    Raises:
+        ConfigError: policy, keyring or the warehouse's privileges are not what they must be.
+        Unreachable: the warehouse does not answer.
+    """
     from cdc.session import Settings
-    from cdc.telemetry import Progress
     from cdc.warehouse import preflight
     from governance import policy
     from governance.roots import keyring
@@ -56,20 +64,25 @@ def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_re
         raise ConfigError(f"{source.policy}: this is the policy of source {rules.source!r}, not of {source.name!r}")
     root = keyring.load(settings.keyring)
     preflight.check(settings.warehouse_dsn)
-    worker = Replicator(
-        Settings(
-            log=source.name,
-            topic=source.topic,
-            kafka=settings.kafka,
-            warehouse_dsn=settings.warehouse_dsn,
-            privacy_dsn=settings.privacy_dsn,
-            policy=rules,
-            root=root,
-            batch_records=batch_records,
-            until_caught_up=until_caught_up,
-        ),
-        Progress(source.name),
+    return Settings(
+        log=source.name,
+        topic=source.topic,
+        kafka=settings.kafka,
+        warehouse_dsn=settings.warehouse_dsn,
+        privacy_dsn=settings.privacy_dsn,
+        policy=rules,
+        root=root,
+        batch_records=batch_records,
+        until_caught_up=until_caught_up,
     )
+
+
+def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int) -> None:
+    from cdc.replicator import Replicator
+    from cdc.telemetry import Progress
+
+    needed = worker_settings(settings, source, until_caught_up=until_caught_up, batch_records=batch_records)
+    worker = Replicator(needed, Progress(source.name))
     # A handler that raises would make the Kafka client lose records: these only set a flag.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
