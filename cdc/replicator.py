@@ -68,7 +68,7 @@ class Replicator:
                 topic = self._described(topic)
             except (CdcError, GovernanceError):
                 raise
-            except Exception as error:  # a defect of ours: its message may hold a value, its place does not
+            except Exception as error:  # noqa: BLE001 - a defect: its message may hold a value, its place does not
                 raise LedgerError(f"unexpected {type(error).__name__} {_place(error)}") from None
             else:
                 return
