@@ -76,7 +76,7 @@ class Broker:
     def command(self) -> list[str]:
         """The broker."""
         configuration = str(self.folder / "server.properties")
-        return self.jvm.command("kafka.Kafka", configuration, logging=self.folder / "log4j2.xml")
+        return self.jvm.command("kafka.Kafka", configuration, logging=self.folder / "log4j2.xml", quick_start=True)
 
     def environment(self) -> Mapping[str, str]:
         """A fixed one."""
@@ -97,7 +97,7 @@ class Broker:
     def _format(self) -> None:
         command = self.jvm.command(
             "kafka.tools.StorageTool", "format", "--ignore-formatted",
-            "--cluster-id", self.cluster_id, "--config", str(self.folder / "server.properties"), short_lived=True,
+            "--cluster-id", self.cluster_id, "--config", str(self.folder / "server.properties"), quick_start=True,
         )  # fmt: skip
         done = subprocess.run(
             command, env=java_environment(), cwd=self.folder, capture_output=True, text=True, umask=0o077, check=False

@@ -45,11 +45,15 @@ class Jvm:
         """Make sure that the jars are there and are the ones that were pinned."""
         artifacts.ensure(self.lock, report)
 
-    def command(self, main: str, *arguments: str, logging: Path | None = None, short_lived: bool = False) -> list[str]:
-        """The command line that runs a main class."""
+    def command(self, main: str, *arguments: str, logging: Path | None = None, quick_start: bool = False) -> list[str]:
+        """The command line that runs a main class.
+
+        ``quick_start`` leaves out the optimising compiler: a third less processor time until a broker answers (5.5 s
+        instead of 8.5 s, Java 17), for a program that mostly moves bytes.
+        """
         # The serial collector starts quicker and takes less memory and processor time than G1 in heaps of this size.
         options = [f"-Xmx{self.heap}", "-Xms128m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
-        if short_lived:
+        if quick_start:
             options.append("-XX:TieredStopAtLevel=1")
         if logging is not None:
             options.append(f"-Dlog4j2.configurationFile={logging}")
