@@ -43,7 +43,7 @@ class Decoder:
         """
         try:
             return self._decode(record)
-        except (ValueError, KeyError, TypeError, RecursionError, msgspec.DecodeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, msgspec.DecodeError) as error:
             reason = str(error) if isinstance(error, Malformed) else "malformed"
             where = f"{record.topic}/{record.partition} offset {record.offset}"
             raise RecordError(

@@ -4,8 +4,6 @@ origin.
 
 from __future__ import annotations
 
-import json
-
 import msgspec
 
 from cdc.event import Origin, Record, Transaction
@@ -25,6 +23,9 @@ class SourceInfo(msgspec.Struct, frozen=True, gc=False):
     snapshot: str | None = None
     sequence: str | None = None
     lsn: int | None = None
+
+
+_sequence = msgspec.json.Decoder(tuple[str | None, str | None])
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -66,7 +67,7 @@ def origin_of(record: Record, source: SourceInfo, ts_ms: int, ts_ns: int | None,
     out in the order of their commits). Before the first commit that a connector has seen it is null, and the event's
     own LSN stands in. Snapshot rows are not judged: a later snapshot legitimately shows old rows.
     """
-    position: tuple[str | None, ...] = tuple(json.loads(source.sequence)) if source.sequence else ()
+    position: tuple[str | None, ...] = _sequence.decode(source.sequence) if source.sequence else ()
     commit: int | None = None
     if source.snapshot in {None, "false"}:
         first = position[0] if position else None

@@ -20,7 +20,7 @@ _UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
 
 def table_version(schema: dict[str, Any], key_schema: dict[str, Any] | None, place: tuple[str, str]) -> TableVersion:
     """The table that an envelope's schema describes; ``place`` is its schema and name from the source block."""
-    row = next(field for field in schema["fields"] if field["field"] == "after")
+    row = {field["field"]: field for field in schema["fields"]}["after"]
     columns = tuple(_column(field) for field in row["fields"])
     key = tuple(str(field["field"]) for field in key_schema["fields"]) if key_schema else ()
     if not set(key) <= {column.name for column in columns}:
@@ -73,10 +73,10 @@ class RowDecoder:
         """
         envelope = self._decoder.decode(payload)
         origin = origin_of(record, envelope.source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
-        if envelope.op == "t":
-            return Truncate(origin, envelope.source.schema, envelope.source.table)
         if (envelope.source.schema, envelope.source.table) != (self.version.schema, self.version.name):
             raise Malformed("schema-of-another-table")
+        if envelope.op == "t":
+            return Truncate(origin, envelope.source.schema, envelope.source.table)
         operation = _ROW_OPERATIONS.get(envelope.op)
         if operation is None or (envelope.before if operation == "d" else envelope.after) is None:
             raise Malformed("operation-without-image" if operation else "unknown-operation")

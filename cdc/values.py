@@ -49,7 +49,7 @@ def value_of(connect_type: str, wire: Any) -> Value:
 
 
 def from_json(raw: bytes) -> Value:
-    """A JSON fragment as a value: numbers keep their digits, objects become ``{"struct": …}``, their members in canonical order.
+    """A JSON fragment as a value: numbers keep their digits, objects become ``{"struct": …}`` in canonical order.
 
     Raises:
         ValueError: not JSON, nested too deeply, or a lone surrogate, which has no bytes. The message has no content.
@@ -133,7 +133,7 @@ def _numeric(text: str) -> str:
 
 
 def _iso(text: str) -> str:
-    """ISO 8601 as Java writes it: a zone even where the type has none, astronomical years (0 is 1 BC), a sign before long years."""
+    """ISO 8601 as Java writes it: a zone where the type has none, year 0 for 1 BC, a sign before long years."""
     if text in _INFINITE:
         return _INFINITE[text]
     if text[:1] not in {"+", "-", "0"}:
