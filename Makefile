@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit clean
+.PHONY: help setup demo test check lint unit clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,14 +21,16 @@ $(STAMP): pyproject.toml constraints.txt .ci/setup
 demo: $(STAMP) ## The main job on two live databases, with a kill in the middle, to a checked end
 	@$(BIN)/cdc demo
 
-test: check ## Everything: check, then all tests on real servers
+test: lint ## Everything that check does, and all tests on real servers
 	$(BIN)/python -m pytest --require-services
 
-check: $(STAMP) ## Lint, types, import contracts, unit and property tests: no servers
+check: lint ## Lint, types, import contracts, unit and property tests: no servers
+	$(BIN)/python -m pytest -q tests/unit tests/property tests/house
+
+lint: $(STAMP) ## Lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit tests/property tests/house
 
 unit: $(STAMP) ## Unit tests only
 	$(BIN)/python -m pytest -q tests/unit
