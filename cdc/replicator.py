@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg2
 
-from cdc.errors import CdcError, Fenced, Halted, LedgerError, TransientError
+from cdc.errors import CdcError, Fenced, Halted, LedgerError, RecordError, TransientError
 from cdc.session import Session, Settings
 from cdc.stream import Topic, describe
 from cdc.telemetry import Progress
@@ -29,6 +29,10 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 STANDBY_S = 1.0
 STEADY_S = 30.0
 """An ownership that lasted this long ends a row of failures."""
+
+
+_CODES = {RecordError: "undecodable-record", LedgerError: "ledger-error"}
+"""What ``cdc status`` shows for the stops that are not :class:`cdc.errors.Halted`."""
 
 
 class Replicator:
@@ -50,6 +54,14 @@ class Replicator:
         Raises:
             ConfigError, Halted, LedgerError, RecordError: a person must act; the message says what.
         """
+        try:
+            self._run()
+        except (Halted, RecordError, LedgerError) as error:
+            code = error.code if isinstance(error, Halted) else _CODES[type(error)]
+            lease.mark_halted(self._settings.warehouse_dsn, self._settings.log, code, str(error))
+            raise
+
+    def _run(self) -> None:
         topic = describe(self._settings.kafka, self._settings.topic)
         failures = 0
         while not self._stop.is_set():
@@ -97,14 +109,12 @@ class Replicator:
             renewal = Renewal(settings.warehouse_dsn, settings.log, owned.epoch)
             renewal.start()
             try:
+                lease.record_ownership(connection, owned, settings.policy_digest)
                 with Session(settings, connection, owned, topic, self._progress, self._observe) as session:
                     session.replicate(self._stop, renewal.lost)
-            except Halted as error:
-                _mark_halted(connection, owned, error)
-                raise
             finally:
                 renewal.stop()
-            lease.release(connection, settings.log, owned.epoch)
+                _give_up(connection, owned)
         except psycopg2.Error as error:
             raise classify(error, "warehouse") from None
         finally:
@@ -129,16 +139,10 @@ def _place(error: Exception) -> str:
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
 
 
-def _mark_halted(connection: psycopg2.extensions.connection, owned: Ownership, error: Halted) -> None:
-    """Leave the reason where ``cdc status`` finds it."""
+def _give_up(connection: psycopg2.extensions.connection, owned: Ownership) -> None:
+    """Release the lease, so that a spare need not wait. Where that fails, the lease expires."""
     try:
         connection.rollback()
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE pipeline.stream SET halted_code = %s, halted_message = %s, halted_at = now()"
-                " WHERE log = %s AND epoch = %s",
-                (error.code, str(error), owned.log, owned.epoch),
-            )
         lease.release(connection, owned.log, owned.epoch)
     except psycopg2.Error:
         return

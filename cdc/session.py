@@ -19,7 +19,7 @@ from cdc.debezium import Decoder
 from cdc.errors import Fenced, Halted, RecordError
 from cdc.event import Event
 from cdc.heads import Heads
-from cdc.protect import ProtectedEvent, Protector
+from cdc.protect import ProtectedEvent, ProtectedTable, Protector
 from cdc.sequencer import Identity, Sequencer
 from cdc.stream import Stream, Topic
 from cdc.telemetry import Progress
@@ -46,6 +46,7 @@ class Settings:
     warehouse_dsn: str = field(repr=False)
     privacy_dsn: str = field(repr=False)
     policy: Policy = field(repr=False)
+    policy_digest: str
     root: Root = field(repr=False)
     batch_records: int = 5_000
     linger_s: float = 0.05
@@ -85,6 +86,7 @@ class Session:
         self._writer = Writer(connection, Fence(settings.log, owned.topic_id, owned.epoch), observe, self._committed)
         self._writer.start()
         self._committed_offset = owned.standing.next_offset
+        self._told: set[ProtectedTable] = set()
         self._offsets: list[int] = []
         self._events: list[Event] = []
 
@@ -155,6 +157,7 @@ class Session:
             raise Halted("protection", str(error), hint=error.hint) from None
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         for table in dict.fromkeys(event.table for event in changes):  # in order: a later version may add columns
+            self._tell(table)
             self._projections.ready(table)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
@@ -164,6 +167,18 @@ class Session:
         batch = replace(batch, columns=self._projections.take_changes())
         self._heads.remember(batch)
         self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
+
+    def _tell(self, table: ProtectedTable) -> None:
+        """Say once per table version what the policy does not know. It is protected all the same."""
+        if table in self._told:
+            return
+        self._told.add(table)
+        if not table.plan.known_table:
+            self._progress.note(f"table {table.table} is not in the policy: all its columns are protected")
+        elif table.plan.unlisted:
+            self._progress.note(f"not in the policy, so sealed: {table.table} {', '.join(table.plan.unlisted)}")
+        for problem in table.plan.problems:
+            self._progress.note(f"policy: {problem}")
 
     def _committed(self, batch: Batch) -> None:
         """In the writer's thread, after each commit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
     if rules.source != source.name:
         raise ConfigError(f"{source.policy}: this is the policy of source {rules.source!r}, not of {source.name!r}")
     root = keyring.load(settings.keyring)
-    preflight.check(settings.warehouse_dsn)
+    preflight.check(settings.warehouse_dsn, source.name)
     return Settings(
         log=source.name,
         topic=source.topic,
@@ -71,6 +72,7 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
         warehouse_dsn=settings.warehouse_dsn,
         privacy_dsn=settings.privacy_dsn,
         policy=rules,
+        policy_digest=hashlib.sha256(source.policy.read_bytes()).hexdigest(),
         root=root,
         batch_records=batch_records,
         until_caught_up=until_caught_up,

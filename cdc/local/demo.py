@@ -102,9 +102,7 @@ def run(stack: Stack, say: Say, scale: float, seed: int) -> Outcome:
     oracle = _oracle()
     say("connectors: applying both definitions (snapshot, then live changes)")
     _cdc("connectors", "apply", settings=settings)
-    say(
-        "connectors: trading and portfolio run; every change of both databases goes to Kafka, one ordered topic a source"
-    )
+    say("connectors: trading and portfolio run; all changes go to Kafka, one ordered topic a source")
     workers = {source: Worker(source, settings) for source in SOURCES}
     try:
         for source, worker in workers.items():
@@ -137,9 +135,7 @@ def _flow(
     settings: Config, workers: dict[str, Worker], say: Say, scale: float, seed: int
 ) -> tuple[dict[str, workload.WorkloadSummary], int]:
     """Run the workload on both databases at once, and kill the worker of trading in the middle of it."""
-    say(
-        f"workload: both databases, seed {seed}, scale {scale:g}: key changes, huge and rolled-back transactions, TRUNCATE …"
-    )
+    say(f"workload: both databases, seed {seed}, scale {scale:g}: key changes, rollbacks, TRUNCATE …")
 
     def play(source: str) -> workload.WorkloadSummary:
         return workload.run(settings.sources[source].admin_dsn or "", source, seed, scale)

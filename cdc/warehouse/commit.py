@@ -18,6 +18,7 @@ from cdc.batch import Batch
 from cdc.copytext import escape
 from cdc.errors import CdcError, Fenced, LedgerError, TransientError
 from cdc.warehouse import standing
+from cdc.warehouse.projection import quoted
 from cdc.warehouse.sqlstate import classify
 from cdc.warehouse.state import apply_state
 
@@ -112,7 +113,7 @@ def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None
         prefix = escape(log) + "\t"
         stored = copy(
             cursor,
-            f"audit.entry (log, {', '.join(ENTRY_COLUMNS)})",
+            f"audit.{quoted('entry_' + log)} (log, {', '.join(ENTRY_COLUMNS)})",
             (prefix + "\t".join(row.fields) for row in batch.rows),
         )
         if stored != len(batch.rows):

@@ -8,6 +8,7 @@ write is the fence's doing.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from cdc.batch import Standing
-from cdc.errors import Halted, TransientError
+from cdc.errors import CdcError, Halted, TransientError
 from cdc.warehouse.sqlstate import classify
 from cdc.warehouse.standing import SELECT, standing_of
 
@@ -122,12 +123,44 @@ def try_take(connection: psycopg2.extensions.connection, log: str) -> Ownership 
     return Ownership(log, origin, topic_id, taken[0], standing, known, (identity, high_water) if identity else None)
 
 
+def record_ownership(connection: psycopg2.extensions.connection, owned: Ownership, policy_digest: str) -> None:
+    """Put into the ``operations`` log who goes on with the stream from where, and under which policy (SHA-256, hex)."""
+    detail = {
+        "epoch": str(owned.epoch),
+        "log": owned.log,
+        "position": str(owned.standing.next_offset),
+        "policy_sha256": policy_digest,
+        "size": str(owned.standing.edge.size),
+        "worker": f"{socket.gethostname()}/{os.getpid()}",
+    }
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT audit.append_operation('stream-owned', %s)", (json.dumps(detail),))
+
+
 def release(connection: psycopg2.extensions.connection, log: str, epoch: int) -> None:
     """Give the stream up, so that a spare need not wait."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "UPDATE pipeline.lease SET owner = NULL, owner_pid = NULL WHERE log = %s AND epoch = %s", (log, epoch)
         )
+
+
+def mark_halted(dsn: str, log: str, code: str, message: str) -> None:
+    """Leave the reason why a stream stopped where ``cdc status`` finds it, best effort. Not while somebody owns it."""
+    try:
+        connection = connect(dsn, f"cdc halt {log}")
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE pipeline.stream SET halted_code = %s, halted_message = %s, halted_at = now() WHERE log = %s"
+                    " AND NOT EXISTS (SELECT FROM pipeline.lease l JOIN pg_stat_activity a"
+                    " ON a.pid = l.owner_pid AND a.backend_start = l.owner_started_at WHERE l.log = stream.log)",
+                    (code, message, log),
+                )
+        finally:
+            connection.close()
+    except (psycopg2.Error, CdcError):
+        return
 
 
 class Renewal(threading.Thread):

@@ -8,19 +8,21 @@ from cdc.errors import ConfigError, Unreachable
 
 _NEEDED = """
 SELECT thing FROM (VALUES
-    ('INSERT on audit.entry', has_table_privilege('audit.entry', 'INSERT')),
+    ('INSERT on the log''s entries',
+     coalesce(has_table_privilege(to_regclass('audit.entry_' || %(log)s), 'INSERT'), true)),
     ('INSERT on audit.body', has_table_privilege('audit.body', 'INSERT')),
     ('UPDATE on pipeline.stream', has_table_privilege('pipeline.stream', 'UPDATE')),
     ('UPDATE on pipeline.lease', has_table_privilege('pipeline.lease', 'UPDATE')),
     ('INSERT on pipeline.table_version', has_table_privilege('pipeline.table_version', 'INSERT')),
     ('SELECT on pipeline.state_table', has_table_privilege('pipeline.state_table', 'SELECT')),
+    ('EXECUTE on audit.create_log', has_function_privilege('audit.create_log(text, text)', 'EXECUTE')),
     ('EXECUTE on audit.advance', has_function_privilege('audit.advance(text, bigint, bigint, bytea[])', 'EXECUTE')),
     ('TEMPORARY on the database', has_database_privilege(current_database(), 'TEMPORARY'))
 ) AS needed (thing, held) WHERE NOT held
 """
 
 
-def check(dsn: str) -> None:
+def check(dsn: str, log: str) -> None:
     """Make sure that the warehouse answers, is migrated, and lets this role do its work.
 
     Raises:
@@ -37,7 +39,7 @@ def check(dsn: str) -> None:
         ) from None
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute(_NEEDED)
+            cursor.execute(_NEEDED, {"log": log})
             missing = cursor.fetchone()
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName, psycopg2.errors.UndefinedFunction):
         raise ConfigError(f"the warehouse has no tables yet ({place})", hint="cdc migrate") from None

@@ -97,6 +97,9 @@ BEGIN
     END IF;
     EXECUTE format('CREATE TABLE audit.%I PARTITION OF audit.entry FOR VALUES IN (%L) PARTITION BY RANGE (seq)', 'entry_' || p_log, p_log);
     EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON audit.%I FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change()', 'entry_' || p_log);
+    IF p_log <> 'operations' THEN
+        EXECUTE format('GRANT INSERT ON audit.%I TO cdc_replicator', 'entry_' || p_log);
+    END IF;
     PERFORM audit.cut_partitions(p_log, 0);
     RETURN true;
 END
@@ -109,7 +112,8 @@ BEGIN
     IF p_log = 'operations' OR p_new_size < p_size THEN
         RAISE EXCEPTION 'that log does not move this way' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    UPDATE audit.log SET size = p_new_size, edge = p_edge WHERE log = p_log AND size = p_size;
+    UPDATE audit.log SET size = p_new_size, edge = p_edge
+     WHERE log = p_log AND size = p_size AND (p_new_size > p_size OR edge = p_edge);   -- no new edge without a new entry
     RETURN FOUND;
 END
 $$;
@@ -118,7 +122,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;
 GRANT USAGE ON SCHEMA audit TO cdc_replicator, cdc_auditor;
 GRANT SELECT ON ALL TABLES IN SCHEMA audit TO cdc_auditor;
 GRANT SELECT ON audit.log TO cdc_replicator;
-GRANT INSERT ON audit.entry, audit.body TO cdc_replicator;
+-- INSERT on entries is granted log by log (create_log): never on audit.entry itself, so never into `operations`.
+GRANT INSERT ON audit.body TO cdc_replicator;
 GRANT SELECT (log, seq, kind, ordered_at, committed_at, recorded_at, table_name, row_key, operation, version, prev, transaction_id, kafka_offset, ordinal)
     ON audit.entry TO cdc_replicator;
 GRANT EXECUTE ON FUNCTION audit.create_log(text, text), audit.cut_partitions(text, bigint, bigint), audit.advance(text, bigint, bigint, bytea[])

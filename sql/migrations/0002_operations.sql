@@ -30,7 +30,7 @@ DECLARE
     leaf    bytea;
 BEGIN
     IF jsonb_typeof(p_detail) <> 'object'
-       OR EXISTS (SELECT FROM jsonb_each(p_detail) WHERE jsonb_typeof(value) <> 'string' OR key !~ '^[a-z_]+$') THEN
+       OR EXISTS (SELECT FROM jsonb_each(p_detail) WHERE jsonb_typeof(value) <> 'string' OR key !~ '^[a-z][a-z0-9_]*$') THEN
         RAISE EXCEPTION 'detail is a flat object of texts with lower-case names' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO log_row FROM audit.log WHERE log = 'operations' FOR UPDATE;

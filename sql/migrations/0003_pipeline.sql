@@ -113,7 +113,7 @@ CREATE FUNCTION pipeline.end_owner(p_log text, p_epoch bigint) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(bool_or(pg_terminate_backend(a.pid)), false)
       FROM pipeline.lease s JOIN pg_stat_activity a ON a.pid = s.owner_pid AND a.backend_start = s.owner_started_at
-     WHERE s.log = p_log AND s.epoch = p_epoch
+     WHERE s.log = p_log AND s.epoch = p_epoch AND a.usename = session_user   -- nobody else's backend, whatever the lease says
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pipeline FROM PUBLIC;
