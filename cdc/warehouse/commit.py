@@ -8,16 +8,16 @@ nothing, after it everything.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg2
 
 from cdc.batch import Batch
 from cdc.copytext import escape
-from cdc.errors import CdcError, Fenced, LedgerError, TransientError
+from cdc.errors import CdcError, Fenced, LedgerError
 from cdc.warehouse import standing
+from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
 from cdc.warehouse.sqlstate import classify
 from cdc.warehouse.state import apply_state
@@ -129,18 +129,3 @@ def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None
             "INSERT INTO pipeline.table_version (log, table_name, schema, plan, seq) VALUES (%s, %s, %s, %s, %s)",
             [(log, *version) for version in batch.versions],
         )
-
-
-def copy(cursor: psycopg2.extensions.cursor, target: str, lines: Iterable[str]) -> int:
-    """COPY lines into a table from one buffer (psycopg2's default of 8 KB reads fights for the interpreter lock);
-    returns the rows stored.
-    """
-    buffer = ("\n".join(lines) + "\n").encode()
-    cursor.copy_expert(f"COPY {target} FROM STDIN", io.BytesIO(buffer), size=len(buffer) + 1)
-    return int(cursor.rowcount)
-
-
-def require_usable(connection: psycopg2.extensions.connection) -> None:
-    """Raise TransientError when the connection is known to be closed."""
-    if connection.closed:
-        raise TransientError("warehouse: the connection is closed")

@@ -67,14 +67,14 @@ class Projections:
         state = self._tables.get(table.table)
         misfit = _misfit(table, state)
         if misfit is not None:
+            if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
+                self._define(table, _listed({c.name: (c.type, c.protect) for c in table.state_columns if c.name not in RESERVED}))
             self.suspended[table.table] = misfit
             return
         known = dict(state.columns) if state else {}
         wanted = known | {column.name: (column.type, column.protect) for column in table.state_columns}
         if state is None or state.columns != wanted:
-            columns = json.dumps(
-                [{"name": name, "type": kind, "protect": protect} for name, (kind, protect) in wanted.items()]
-            )
+            columns = _listed(wanted)
             self._define(table, columns)
             self._tables[table.table] = StateTable(state_name(table), table.keyless, table.version.key, wanted)
             self._changed[table.table] = columns
@@ -151,6 +151,10 @@ def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] 
                 f"column {column.name} was {was_type} ({was_protect}) and is {column.type} ({column.protect})",
             )
     return None
+
+
+def _listed(columns: dict[str, tuple[str, str]]) -> str:
+    return json.dumps([{"name": name, "type": kind, "protect": protect} for name, (kind, protect) in columns.items()])
 
 
 def state_name(table: ProtectedTable) -> str:

@@ -10,6 +10,7 @@ from cdc.batch import Batch, StateChange
 from cdc.copytext import NULL, escape
 from cdc.errors import Halted
 from cdc.protect import ProtectedTable
+from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted, state_name
 
 _UPSERT = """
@@ -86,8 +87,6 @@ def _apply(
 
 
 def _stage(cursor: psycopg2.extensions.cursor, stage: str, keyless: bool, changes: Mapping[str, StateChange]) -> None:
-    from cdc.warehouse.commit import copy
-
     def line(key: str, row: StateChange) -> str:
         at = str(row.committed_at) if row.committed_at is not None else NULL
         own = (

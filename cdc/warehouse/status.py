@@ -11,7 +11,8 @@ from cdc.errors import ConfigError, Unreachable
 
 _STREAMS = """
 SELECT s.log, l.origin, s.topic, s.next_offset, l.size, s.records, s.extra_entries, s.skipped,
-       s.open_transaction IS NOT NULL, s.complete_seq, s.complete_at, s.source_epoch, s.halted_code, s.halted_message, o.owner, o.epoch,
+       s.open_transaction IS NOT NULL, s.complete_seq, s.complete_at, s.source_epoch, s.halted_code,
+       s.halted_message, o.owner, o.epoch,
        o.owner IS NOT NULL AND o.renewed_at > clock_timestamp() - interval '10 s', o.renewed_at
   FROM pipeline.stream s JOIN audit.log l USING (log) LEFT JOIN pipeline.lease o USING (log) ORDER BY s.log
 """
