@@ -32,6 +32,9 @@ class LastImages:
 
     def truncate(self, table: str, seq: int) -> None:
         """All rows of the table are gone. Rows with a key keep their versions; copies start from nothing."""
+        if table in self._suspended:
+            self.missed.setdefault(table, (*self._suspended[table], seq))
+            return
         self.truncated[table] = seq
         for version, rows in self.changes.items():
             if version.table == table and version.keyless:

@@ -76,6 +76,7 @@ class Session:
             raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
         self._reader = lease.connect(settings.warehouse_dsn, f"cdc reader {settings.log}")
         self._reader.autocommit = True
+        self._cut_through = lease.cut_ahead(self._reader, settings.log, owned.standing.edge.size)
         self._projections = Projections(self._reader, settings.log)
         self._heads = Heads(self._projections)
         self._protector = Protector(settings.log, settings.policy, self._keys)
@@ -166,6 +167,8 @@ class Session:
         )
         batch = replace(batch, columns=self._projections.take_changes())
         self._heads.remember(batch)
+        if batch.end.edge.size > self._cut_through - lease.CUT_AHEAD // 2:
+            self._cut_through = lease.cut_ahead(self._reader, self._settings.log, batch.end.edge.size)
         self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
 
     def _tell(self, table: ProtectedTable) -> None:

@@ -66,7 +66,7 @@ def binaries() -> Path:
     places = list(spec.submodule_search_locations or []) if spec else []
     folder = Path(places[0], f"pginstall{VERSION}", "bin") if places else Path("missing")
     if not (folder / "postgres").is_file():
-        raise ConfigError(f"PostgreSQL {VERSION} is not in this Python environment", hint="make clean setup")
+        raise ConfigError(f"PostgreSQL {VERSION} is not in this Python environment", hint="rm -r .venv; make setup")
     return folder
 
 

@@ -117,10 +117,15 @@ def try_take(connection: psycopg2.extensions.connection, log: str) -> Ownership 
         if row is None or details is None:
             raise Halted("stream-missing", f"the warehouse has no stream {log}", hint="cdc migrate")
         standing = standing_of(row)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT audit.cut_partitions(%s, %s)", (log, standing.edge.size + CUT_AHEAD))
     origin, topic_id, identity, high_water = details
     return Ownership(log, origin, topic_id, taken[0], standing, known, (identity, high_water) if identity else None)
+
+
+def cut_ahead(connection: psycopg2.extensions.connection, log: str, size: int) -> int:
+    """Make partitions for :data:`CUT_AHEAD` more entries than ``size``; returns the seq through which there are some."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT audit.cut_partitions(%s, %s)", (log, size + CUT_AHEAD))
+    return size + CUT_AHEAD
 
 
 def record_ownership(connection: psycopg2.extensions.connection, owned: Ownership, policy_digest: str) -> None:
