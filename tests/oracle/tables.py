@@ -64,7 +64,7 @@ def compare_clear(
         return Difference(table, ours, theirs, f"the source has fewer than {at_least} rows")
     if source == warehouse:
         return None
-    return _first_difference(table, source, warehouse)
+    return first_difference(table, source, warehouse)
 
 
 def render(dsn: str, relation: sql.Composable, key_columns: Sequence[str], columns: Sequence[str]) -> bytes:
@@ -87,7 +87,8 @@ def render(dsn: str, relation: sql.Composable, key_columns: Sequence[str], colum
         connection.close()
 
 
-def _first_difference(table: str, source: bytes, warehouse: bytes) -> Difference:
+def first_difference(table: str, source: bytes, warehouse: bytes) -> Difference:
+    """Where two different results of :func:`render` part."""
     ours, theirs = source.split(b"\n")[:-1], warehouse.split(b"\n")[:-1]
     shorter = min(len(ours), len(theirs))
     row = next((i for i in range(shorter) if ours[i] != theirs[i]), shorter)

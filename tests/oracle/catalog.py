@@ -1,0 +1,95 @@
+"""What there is to compare: a source's own catalog, with the policy file read as data.
+
+The two rules of protection that no policy file spells out are written here once more, from the documentation: a column
+that is not listed is sealed, and a column of the key that is not clear is tokenised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import yaml
+
+_TABLES = """
+SELECT n.nspname, c.relname,
+       array_agg(a.attname::text ORDER BY a.attnum), array_agg(t.typname::text ORDER BY a.attnum),
+       coalesce((SELECT array_agg(k.attname::text ORDER BY place.n)
+                   FROM pg_index AS i CROSS JOIN unnest(i.indkey::int[]) WITH ORDINALITY AS place (attnum, n)
+                   JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = place.attnum
+                  WHERE i.indrelid = c.oid AND i.indisprimary), '{}')
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type AS t ON t.oid = a.atttypid
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname IN ('public', 'cdc')
+ GROUP BY n.nspname, c.relname, c.oid ORDER BY n.nspname, c.relname
+"""
+MOVING = {("cdc.heartbeat", "beat_at")}
+"""Changes every few seconds by itself: never equal while the connector runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """One table: ``types`` maps each column to its ``pg_type.typname``, ``protect`` to ``clear``, ``seal``, ``token`` or ``drop``."""
+
+    schema: str
+    name: str
+    types: dict[str, str]
+    key: tuple[str, ...]
+    protect: dict[str, str]
+    domains: dict[str, str]
+    """Of the tokenised columns."""
+
+    @property
+    def title(self) -> str:
+        """``schema.table``, as policies and entries name it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def view(self) -> str:
+        """Its name within the warehouse's schemas."""
+        return self.name if self.schema == "public" else self.title
+
+    @property
+    def clear(self) -> tuple[str, ...]:
+        """Columns that are the same text on both sides."""
+        return tuple(c for c in self.types if self.protect[c] == "clear" and (self.title, c) not in MOVING)
+
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Columns that the warehouse holds as cells or tokens."""
+        return tuple(c for c in self.types if self.protect[c] in {"seal", "token"})
+
+
+def source_tables(source_dsn: str, source_name: str, policy_path: Path | str) -> list[SourceTable]:
+    """Every captured table that the source's catalog has now, under the rules of the policy file."""
+    policy = yaml.safe_load(Path(policy_path).read_text(encoding="utf-8"))["tables"]
+    connection = psycopg2.connect(source_dsn)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_TABLES)
+            rows = cursor.fetchall()
+    finally:
+        connection.close()
+    return [
+        _described(source_name, schema, name, dict(zip(columns, types, strict=True)), tuple(key), policy)
+        for schema, name, columns, types, key in rows
+    ]
+
+
+def _described(
+    source: str, schema: str, name: str, types: dict[str, str], key: tuple[str, ...], policy: dict
+) -> SourceTable:
+    rules = (policy.get(f"{schema}.{name}") or {"columns": {}})["columns"]
+    protect, domains = {}, {}
+    for column in types:
+        rule = rules.get(column, "seal")
+        protect[column] = rule if isinstance(rule, str) else rule["protect"]
+        if column in key and protect[column] in {"seal", "drop"}:
+            protect[column] = "token"
+        if protect[column] == "token":
+            given = rule.get("domain") if isinstance(rule, dict) else None
+            domains[column] = given or f"{source}.{schema}.{name}.{column}"
+    return SourceTable(schema, name, types, key, protect, domains)
