@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Truncate
+from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Truncate
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedTable
 
@@ -34,6 +34,12 @@ class Standing:
     extra_entries: int = 0
     complete_seq: int | None = None
     complete_at: int | None = None
+
+    def has(self, origin: Origin) -> bool:
+        """Whether the log has an event of this source position already: a replay, which changes no state."""
+        if origin.commit is None or self.high is None:
+            return False
+        return (origin.commit, origin.transaction.order if origin.transaction else 0) <= self.high
 
 
 @dataclass(frozen=True, slots=True)

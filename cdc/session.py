@@ -108,7 +108,7 @@ class Session:
             self._writer.check()
             if lost.is_set():
                 raise Fenced("the lease has passed to another worker")
-            records = self._stream.read()
+            records = self._stream.read(max(1, self._settings.batch_records - len(self._events)))
             if not self._offsets:
                 oldest = time.monotonic()
             for record in records:
@@ -157,7 +157,8 @@ class Session:
         except GovernanceError as error:
             raise Halted("protection", str(error), hint=error.hint) from None
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
-        for table in dict.fromkeys(event.table for event in changes):  # in order: a later version may add columns
+        fresh = (event.table for event in changes if not standing.has(event.origin))
+        for table in dict.fromkeys(fresh):  # in order: a later version may add columns
             self._tell(table)
             self._projections.ready(table)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)

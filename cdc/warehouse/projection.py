@@ -68,7 +68,9 @@ class Projections:
         misfit = _misfit(table, state)
         if misfit is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
-                self._define(table, _listed({c.name: (c.type, c.protect) for c in table.state_columns if c.name not in RESERVED}))
+                self._define(
+                    table, _listed({c.name: (c.type, c.protect) for c in table.state_columns if c.name not in RESERVED})
+                )
             self.suspended[table.table] = misfit
             return
         known = dict(state.columns) if state else {}
