@@ -59,7 +59,8 @@ class Decoder:
         if at < 0 or not value.startswith(b'{"schema":') or value[-1:] != b"}":
             raise Malformed("not-connect-json")
         event = self._decoder(record, value, at)(record, memoryview(value)[at + len(_SPLIT) : -1])
-        self._deleted = _key_digest(record) if getattr(event, "operation", None) == "d" else None
+        if type(event) is not Skipped:  # a heartbeat may stand between a delete and its tombstone
+            self._deleted = _key_digest(record) if getattr(event, "operation", None) == "d" else None
         return event
 
     def _tombstone(self, record: Record) -> Event:

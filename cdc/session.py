@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -67,25 +68,25 @@ class Session:
     ) -> None:
         self._settings = settings
         self._progress = progress
-        seen = StoreMark(*owned.privacy) if owned.privacy else None
-        try:
-            self._store = StoreConnection(settings.privacy_dsn)
-            self._keys = Keys(self._store, settings.root, seen=seen)
-            salt_key = self._keys.salt_key(owned.origin)
-        except StoreRestored as error:
-            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
-        self._reader = lease.connect(settings.warehouse_dsn, f"cdc reader {settings.log}")
-        self._reader.autocommit = True
-        self._cut_through = lease.cut_ahead(self._reader, settings.log, owned.standing.edge.size)
-        self._projections = Projections(self._reader, settings.log)
-        self._heads = Heads(self._projections)
-        self._protector = Protector(settings.log, settings.policy, self._keys)
-        identity = Identity(settings.log, owned.origin, owned.topic_id, 0)
-        self._sequencer = Sequencer(identity, owned.standing, salt_key, set(owned.known))
         self._decoder = Decoder()
-        self._stream = Stream(settings.kafka, topic, settings.log)
-        self._writer = Writer(connection, Fence(settings.log, owned.topic_id, owned.epoch), observe, self._committed)
-        self._writer.start()
+        identity = Identity(settings.log, owned.origin, owned.topic_id, 0)
+        with ExitStack() as opening:
+            salt_key = self._open_store(opening, owned)
+            self._protector = Protector(settings.log, settings.policy, self._keys)
+            self._sequencer = Sequencer(identity, owned.standing, salt_key, set(owned.known))
+            self._reader = lease.connect(settings.warehouse_dsn, f"cdc reader {settings.log}")
+            opening.callback(self._reader.close)
+            self._reader.autocommit = True
+            self._cut_through = lease.cut_ahead(self._reader, settings.log, owned.standing.edge.size)
+            self._projections = Projections(self._reader, settings.log)
+            self._heads = Heads(self._projections)
+            self._stream = Stream(settings.kafka, topic, settings.log)
+            opening.callback(self._stream.close)
+            fence = Fence(settings.log, owned.topic_id, owned.epoch)
+            self._writer = Writer(connection, fence, observe, self._committed)
+            self._writer.start()
+            opening.callback(self._writer.stop)
+            self._opened = opening.pop_all()
         self._committed_offset = owned.standing.next_offset
         self._told: set[ProtectedTable] = set()
         self._offsets: list[int] = []
@@ -95,10 +96,17 @@ class Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.stop()
-        self._stream.close()
-        self._reader.close()
-        self._store.close()
+        self._opened.close()
+
+    def _open_store(self, opening: ExitStack, owned: Ownership) -> bytes:
+        """Open the privacy store, not older than the warehouse has seen it; returns the log's salt key."""
+        store = StoreConnection(self._settings.privacy_dsn)
+        opening.callback(store.close)
+        try:
+            self._keys = Keys(store, self._settings.root, seen=StoreMark(*owned.privacy) if owned.privacy else None)
+            return self._keys.salt_key(owned.origin)
+        except StoreRestored as error:
+            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
 
     def replicate(self, stop: threading.Event, lost: threading.Event) -> None:
         """Read, decode, protect and hand over batches until stopped; raises what ended the ownership."""

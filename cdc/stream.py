@@ -126,16 +126,16 @@ class Stream:
         self._consumer.assign([partition])
         self._expected, self._at_end = position, False
 
-    def read(self, timeout_s: float = _TIMEOUT_S) -> list[Record]:
-        """The next records, in offset order; empty when none came within ``timeout_s``. Gaps in offsets are Kafka's
-        transaction markers.
+    def read(self, limit: int = _PULL, timeout_s: float = _TIMEOUT_S) -> list[Record]:
+        """The next records, in offset order, ``limit`` at most; empty when none came within ``timeout_s``. Gaps in
+        offsets are Kafka's transaction markers.
 
         Raises:
             TransientError: the broker is away; rewind before reading on.
             Halted: the position is outside what the broker has.
         """
         try:
-            messages = self._consumer.consume(_PULL, timeout=timeout_s)
+            messages = self._consumer.consume(min(limit, _PULL), timeout=timeout_s)
         except KafkaException as error:
             raise TransientError(f"Kafka: {error.args[0].name()}") from None
         records = []

@@ -26,7 +26,7 @@ from cdc.warehouse.status import StreamStatus, streams
 
 Say = Callable[[str], None]
 SOURCES = ("trading", "portfolio")
-KILL_AT_ENTRIES = 1_500
+KILL_AT_ENTRIES = 500
 """Entries after which the worker of trading is killed: the workload is in full flow then."""
 PATIENCE_S = 240.0
 

@@ -122,7 +122,7 @@ def try_take(connection: psycopg2.extensions.connection, log: str) -> Ownership 
 
 
 def cut_ahead(connection: psycopg2.extensions.connection, log: str, size: int) -> int:
-    """Make partitions for :data:`CUT_AHEAD` more entries than ``size``; returns the seq through which there are some."""
+    """Make partitions for :data:`CUT_AHEAD` more entries than ``size``; returns the seq through which they reach."""
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT audit.cut_partitions(%s, %s)", (log, size + CUT_AHEAD))
     return size + CUT_AHEAD
