@@ -27,6 +27,7 @@ RENEW_S = 2.0
 CUT_AHEAD = 1_000_000
 """Entries for which partitions exist before they are needed."""
 
+_FED = "SELECT s.topic, s.topic_id FROM pipeline.stream s JOIN pipeline.lease l USING (log) WHERE log = %s"
 _JUDGE = """
 SELECT l.epoch, l.owner,
        l.owner IS NULL
@@ -62,14 +63,19 @@ def register(connection: psycopg2.extensions.connection, log: str, topic: str, t
         Halted: the stream was fed by another topic, or by another incarnation of it.
     """
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT audit.create_log(%s, %s)", (log, f"{log}/1"))
-        cursor.execute(
-            "INSERT INTO pipeline.stream (log, topic, topic_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (log, topic, topic_id),
-        )
-        cursor.execute("INSERT INTO pipeline.lease (log) VALUES (%s) ON CONFLICT DO NOTHING", (log,))
-        cursor.execute("SELECT topic, topic_id FROM pipeline.stream WHERE log = %s", (log,))
-        known_topic, known_id = cursor.fetchone() or ("", "")
+        cursor.execute(_FED, (log,))
+        fed = cursor.fetchone()
+        if fed is None:
+            # Only then: ON CONFLICT DO NOTHING waits for whoever updates that row, and a stopped owner does for ever.
+            cursor.execute("SELECT audit.create_log(%s, %s)", (log, f"{log}/1"))
+            cursor.execute(
+                "INSERT INTO pipeline.stream (log, topic, topic_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (log, topic, topic_id),
+            )
+            cursor.execute("INSERT INTO pipeline.lease (log) VALUES (%s) ON CONFLICT DO NOTHING", (log,))
+            cursor.execute(_FED, (log,))
+            fed = cursor.fetchone()
+    known_topic, known_id = fed or ("", "")
     if known_topic != topic:
         raise Halted(
             "topic-changed",
