@@ -98,7 +98,10 @@ BEGIN
     FOR col IN SELECT * FROM jsonb_to_recordset(p_columns) AS c(name text, type text) LOOP
         EXECUTE format('ALTER TABLE %I.%I ADD COLUMN IF NOT EXISTS %I %s', in_schema, p_name, col.name, col.type::regtype);
     END LOOP;
-    SELECT string_agg(format('s.%I', c ->> 'name'), ', ' ORDER BY n) INTO listed FROM jsonb_array_elements(p_columns) WITH ORDINALITY AS a(c, n);
+    -- The view lists what the table has, not what was asked for: a batch that is read again asks for less, and a view only grows.
+    SELECT string_agg(format('s.%I', a.attname), ', ' ORDER BY a.attnum) INTO listed FROM pg_attribute a
+     WHERE a.attrelid = format('%I.%I', in_schema, p_name)::regclass AND a.attnum > 0
+       AND a.attname <> ALL ('{_key,_version,_seq,_committed_at,_deleted,_copies}');
     EXECUTE format('CREATE OR REPLACE VIEW %I.%I AS SELECT %s FROM %I.%I s %s WHERE %s AND s._seq > (SELECT t.truncated_through FROM pipeline.state_table t WHERE t.log = %L AND t.table_name = %L)',
                    p_log, p_name, listed, in_schema, p_name,
                    CASE WHEN p_keyless THEN 'CROSS JOIN LATERAL generate_series(1, s._copies)' ELSE '' END,
