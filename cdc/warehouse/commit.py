@@ -15,7 +15,7 @@ import psycopg2
 
 from cdc.batch import Batch
 from cdc.copytext import escape
-from cdc.errors import CdcError, Fenced, LedgerError
+from cdc.errors import Fenced, LedgerError
 from cdc.warehouse import standing
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
@@ -72,7 +72,7 @@ def commit(
     except psycopg2.Error as error:
         _roll_back(connection)
         raise classify(error, f"commit of {fence.log}") from None
-    except CdcError:
+    except BaseException:
         _roll_back(connection)
         raise
 
@@ -109,6 +109,7 @@ def _advance(
 
 
 def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None:
+    stored = 0
     if batch.rows:
         prefix = escape(log) + "\t"
         stored = copy(
@@ -116,8 +117,9 @@ def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None
             f"audit.{quoted('entry_' + log)} (log, {', '.join(ENTRY_COLUMNS)})",
             (prefix + "\t".join(row.fields) for row in batch.rows),
         )
-        if stored != len(batch.rows):
-            raise LedgerError(f"COPY stored {stored} of {len(batch.rows)} entries")
+    added = batch.end.edge.size - batch.start.edge.size
+    if stored != added:
+        raise LedgerError(f"COPY stored {stored} entries; the log grew by {added}")
     if batch.bodies:
         copy(
             cursor,

@@ -29,7 +29,8 @@ def check(dsn: str, log: str) -> None:
         Unreachable: no connection.
         ConfigError: tables or privileges are missing; the message names the first that is.
     """
-    place = " ".join(f"{key}={value}" for key, value in psycopg2.extensions.parse_dsn(dsn).items() if key != "password")
+    parts = psycopg2.extensions.parse_dsn(dsn)
+    place = " ".join(f"{key}={value}" for key, value in parts.items() if "password" not in key)
     try:
         connection = psycopg2.connect(dsn, connect_timeout=5, application_name="cdc preflight")
     except psycopg2.OperationalError:

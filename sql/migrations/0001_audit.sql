@@ -73,7 +73,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('audit.cut_partitions', 0));
     FOR first IN SELECT generate_series(0, p_through, p_width) LOOP
-        piece := parent || '_' || first;
+        piece := parent || '$' || first;   -- no log has a $ in its name: no log's partition is another log
         CONTINUE WHEN to_regclass(format('audit.%I', piece)) IS NOT NULL;
         EXECUTE format('CREATE TABLE audit.%I (LIKE audit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS, CHECK (log = %L AND seq >= %s AND seq < %s))',
                        piece, parent, p_log, first, first + p_width);
@@ -90,6 +90,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock
 BEGIN
     IF p_log !~ '^[a-z][a-z0-9_]{0,40}$' THEN
         RAISE EXCEPTION 'a log is named [a-z][a-z0-9_]*, at most 41 characters' USING ERRCODE = 'invalid_name';
+    END IF;
+    -- A log gives its name to the schemas <log>, <log>_state and <log>_history.
+    IF p_log IN ('audit', 'pipeline', 'migration', 'privacy', 'public', 'information_schema') OR p_log ~ '^pg_|_(state|history)$' THEN
+        RAISE EXCEPTION 'that name is taken' USING ERRCODE = 'reserved_name';
+    END IF;
+    IF p_origin !~ ('^' || p_log || '/[1-9][0-9]*$') THEN
+        RAISE EXCEPTION 'the origin of a log is <log>/<n>' USING ERRCODE = 'invalid_name';
     END IF;
     INSERT INTO audit.log (log, origin) VALUES (p_log, p_origin) ON CONFLICT (log) DO NOTHING;
     IF NOT FOUND THEN

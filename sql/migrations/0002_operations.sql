@@ -29,7 +29,10 @@ DECLARE
     entry   text;
     leaf    bytea;
 BEGIN
-    IF jsonb_typeof(p_detail) <> 'object'
+    IF coalesce(p_name, '') = '' THEN
+        RAISE EXCEPTION 'an operation has a name' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF jsonb_typeof(p_detail) IS DISTINCT FROM 'object'
        OR EXISTS (SELECT FROM jsonb_each(p_detail) WHERE jsonb_typeof(value) <> 'string' OR key !~ '^[a-z][a-z0-9_]*$') THEN
         RAISE EXCEPTION 'detail is a flat object of texts with lower-case names' USING ERRCODE = 'invalid_parameter_value';
     END IF;
@@ -42,6 +45,9 @@ BEGIN
     entry := format('{"content":{"actor":%s,"detail":{%s},"name":%s},"format":"1","kind":"operation","ordered_at":"%s","origin":%s,"salt":"%s","seq":"%s"}',
                     to_json(session_user::text), detail, to_json(p_name), clock, to_json(log_row.origin),
                     replace(gen_random_uuid()::text, '-', ''), log_row.size);
+    IF octet_length(convert_to(entry, 'UTF8')) > 65535 THEN   -- the longest entry without a body (docs/formats.md §3.3)
+        RAISE EXCEPTION 'the operation is too long for an entry' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
     leaf := sha256('\x00'::bytea || convert_to(entry, 'UTF8'));
     INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES ('operations', log_row.size, 'operation', clock, entry, leaf);
     UPDATE audit.log SET size = log_row.size + 1, edge = audit.append_leaf(log_row.size, log_row.edge, leaf) WHERE log = 'operations';
