@@ -7,6 +7,7 @@ Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFI
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import psycopg2
 
 from cdc.errors import ConfigError, NotFound
 
+_SOURCE = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,40}")
+_TAKEN = frozenset({"audit", "information_schema", "migration", "operations", "pipeline", "privacy", "public"})
 SEARCHED = (Path("cdc.toml"), Path(".cdc/cdc.toml"))
 
 
@@ -38,7 +41,7 @@ class Config:
 
     path: Path
     kafka: Mapping[str, str] = field(repr=False)
-    connect_url: str
+    connect_url: str = field(repr=False)
     warehouse_dsn: str = field(repr=False)
     warehouse_admin_dsn: str = field(repr=False)
     warehouse_auditor_dsn: str = field(repr=False)
@@ -94,7 +97,7 @@ def load(explicit: Path | None = None) -> Config:
     """
     path = find(explicit).absolute()
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     except OSError as error:
@@ -104,17 +107,20 @@ def load(explicit: Path | None = None) -> Config:
     warehouse, privacy, sources = table.table("warehouse"), table.table("privacy"), table.table("sources")
     warehouse.only("dsn", "admin_dsn", "auditor_dsn")
     privacy.only("dsn", "admin_dsn")
+    connect, keyring = table.table("connect"), table.table("keyring")
+    connect.only("url")
+    keyring.only("path")
     return Config(
         path=path,
         kafka=table.table("kafka").texts(),
-        connect_url=table.table("connect").text("url"),
+        connect_url=connect.text("url"),
         warehouse_dsn=warehouse.dsn("dsn"),
         warehouse_admin_dsn=warehouse.dsn("admin_dsn", fallback="dsn"),
         warehouse_auditor_dsn=warehouse.dsn("auditor_dsn", fallback="dsn"),
         privacy_dsn=privacy.dsn("dsn"),
         privacy_admin_dsn=privacy.dsn("admin_dsn", fallback="dsn"),
-        keyring=table.table("keyring").file("path"),
-        sources={name: _source(name, sources.table(name)) for name in sources.raw},
+        keyring=keyring.file("path"),
+        sources={name: _source(name, sources.named(name)) for name in sources.raw},
     )
 
 
@@ -154,9 +160,17 @@ class _Table:
             )
         return _Table(self.path, f"{self.name}.{key}" if self.name else key, value)
 
+    def named(self, name: str) -> _Table:
+        """The table of a source, whose log and schemas get its name."""
+        if not _SOURCE.fullmatch(name) or name in _TAKEN or name.endswith(("_state", "_history")):
+            raise ConfigError(
+                f"{self._at(name)}: a source is named [a-z][a-z0-9_]{{0,40}}, and not like a part of cdc"
+            )
+        return self.table(name)
+
     def text(self, key: str) -> str:
         value = self.raw.get(key)
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value or "\0" in value:
             raise ConfigError(f"{self._at(key)}: a non-empty text is needed")
         return value
 

@@ -55,4 +55,7 @@ def instant(nanoseconds: int | None) -> str:
     if nanoseconds is None:
         return "nothing yet"
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{rest // 1000:06d}Z"
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{rest // 1000:06d}Z"
+    except (OverflowError, ValueError):  # a source's clock may say anything
+        return f"{nanoseconds} ns since 1970"

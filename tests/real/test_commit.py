@@ -73,10 +73,10 @@ def test_the_columns_of_an_entry_are_projections_of_it(warehouse_database):
         subject = entry.get("subject", {})
         owner = subject.get("after") or subject.get("before")
         other = subject.get("before")
-        number = lambda name: int(entry[name]) if entry.get(name) is not None else None  # noqa: E731
+        committed_at, version, prev = (None if entry.get(name) is None else int(entry[name]) for name in ("committed_at", "version", "prev"))
         assert row[:-1] == (
-            int(entry["seq"]), entry["kind"], int(entry["ordered_at"]), number("committed_at"), entry.get("table"),
-            json.dumps(key, separators=(",", ":"), ensure_ascii=False) if isinstance(key, list) else key, entry.get("operation"), number("version"), number("prev"),
+            int(entry["seq"]), entry["kind"], int(entry["ordered_at"]), committed_at, entry.get("table"),
+            json.dumps(key, separators=(",", ":"), ensure_ascii=False) if isinstance(key, list) else key, entry.get("operation"), version, prev,
             entry.get("transaction", {}).get("id"), owner, other if other != owner else None, int(entry["offset"]), int(entry["ordinal"]),
         )  # fmt: skip
 
