@@ -169,7 +169,7 @@ def test_records_must_balance():
     worker = Worker()
     worker.read(feed.records)
     worker._offsets.append(99)  # delivered, and lost on the way
-    with pytest.raises(LedgerError, match="5 records do not balance|4 records do not balance"):
+    with pytest.raises(LedgerError, match="4 records do not balance"):
         worker.take(len(worker._events) + 1)
 
 

@@ -1,0 +1,54 @@
+"""Decoders generated per table version."""
+
+from __future__ import annotations
+
+import pytest
+
+from cdc.debezium import Decoder
+from cdc.rows import PLACEHOLDER
+from tests.builders import Column, Feed, Table
+
+WIRES = [
+    ("int16", 3, "3"), ("int64", -(2**63), str(-(2**63))), ("string", "x", "x"), ("bytes", "AA==", "AA=="), ("boolean", False, "false"), ("float", 0.1, "0.1"), ("double", "NaN", "NaN"), ("array", [1, None, "x"], ["1", None, "x"]),
+    ("struct", {"b": 1, "a": None}, {"struct": {"a": None, "b": "1"}}), ("map", {"k": "v"}, {"struct": {"k": "v"}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wire", "sent", "value"), WIRES)
+@pytest.mark.parametrize("name", ["v", 'needs "escapes"', "tab\t"])
+def test_both_ways_of_decoding_agree(wire, sent, value, name):
+    table = Table("public", "t", (Column(name, wire=wire), Column("w", wire=wire)))
+    event = Decoder().decode(Feed().row(table, "u", {name: None, "w": sent}, {name: sent, "w": None}))
+    assert (event.before, event.after) == ((None, value), (value, None))
+    assert not event.table.columns[0].optional or event.before[0] is None
+
+
+def test_the_order_of_columns_is_the_schema_s_and_not_the_payload_s():
+    table = Table("public", "t", (Column("a"), Column("b")))
+    event = Decoder().decode(Feed().row(table, "c", None, {"b": "2", "a": "1"}))
+    assert event.after == ("1", "2")
+
+
+def test_the_placeholder_means_left_out_only_without_a_before_image():
+    table = Table("public", "t", (Column("id", optional=False), Column("v")), ("id",))
+    row = {"id": "1", "v": PLACEHOLDER}
+    feed = Feed()
+    records = [feed.row(table, "u", None, row), feed.row(table, "u", row, row), feed.row(table, "c", None, row), feed.row(table, "r", None, row)]
+    events = [Decoder().decode(record) for record in records]
+    assert [event.after[1] for event in events] == [{"unavailable": "toast"}, PLACEHOLDER, PLACEHOLDER, PLACEHOLDER]
+    assert [event.before_missing for event in events] == [True, False, False, False]
+
+
+def test_a_key_change_brings_the_other_half_s_key_in_the_key_s_order():
+    table = Table("public", "t", (Column("a"), Column("n", "INT4", "int32"), Column("v")), ("n", "a"))
+    feed = Feed()
+    feed.change_key(table, {"a": "x", "n": 1, "v": None}, {"a": "y", "n": 2, "v": None})
+    decoder = Decoder()
+    gone, _, made = [decoder.decode(record) for record in feed.records]
+    assert (gone.other_key, made.other_key) == (("2", "y"), ("1", "x"))
+
+
+def test_wide_tables():
+    table = Table("public", "wide", tuple(Column(f"column {n}", "INT4", "int32") for n in range(1600)))
+    event = Decoder().decode(Feed().row(table, "c", None, {column.name: n for n, column in enumerate(table.columns)}))
+    assert event.after == tuple(str(n) for n in range(1600))
