@@ -165,7 +165,10 @@ def state_name(table: ProtectedTable) -> str:
     A name beyond PostgreSQL's 63 bytes ends in a digest of the whole.
     """
     version = table.version
-    name = version.name if version.schema == "public" else f"{version.schema}.{version.name}"
+    if "." in version.schema + version.name:
+        name = table.table  # with quotes: where a name has a dot itself, schema.table would be ambiguous
+    else:
+        name = version.name if version.schema == "public" else f"{version.schema}.{version.name}"
     if len(name.encode()) <= LONGEST_NAME:
         return name
     return name.encode()[: LONGEST_NAME - 11].decode(errors="ignore") + "~" + sha256(name.encode()).hexdigest()[:10]

@@ -213,6 +213,16 @@ def _change(feed: Feed, *rows_: tuple[Table, str, dict | None, dict | None]) -> 
     return feed.records[at:]
 
 
+def test_names_with_dots_never_collide(warehouse_database):
+    feed = Feed()
+    key = (Column("id", optional=False),)
+    tables = [Table(schema, name, key, ("id",)) for schema, name in [("public", "s.t"), ("s", "t"), ("a.b", "c"), ("a", "b.d"), ("public", "a.b.c")]]
+    with worker(warehouse_database) as it:
+        it.bring(_change(feed, *((table, "c", None, {"id": str(n)}) for n, table in enumerate(tables))))
+        assert it.projections.suspended == {}
+    assert query(warehouse_database.auditor_dsn, "SELECT count(DISTINCT state_name) FROM pipeline.state_table") == [(5,)]
+
+
 MISFITS = {
     "column-gone": (Table("public", "orders", ORDERS.columns[:3], ("id",)), {"id": 1, "owner": "a", "price": "1"}),
     "column-changed": (

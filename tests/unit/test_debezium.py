@@ -194,10 +194,16 @@ def test_a_tombstone_anywhere_else_is_refused():
         decoder = Decoder()
         decoder.decode(delete)
         refused(bad, decoder)
-    feed.heartbeat()
+    feed.begin()
     decoder = Decoder()
     for before in (delete, feed.records[-1]):
         decoder.decode(before)
+    refused(tombstone, decoder)
+    feed.heartbeat()  # that alone may come between
+    decoder = Decoder()
+    for before in (delete, feed.records[-1]):
+        decoder.decode(before)
+    assert decoder.decode(tombstone).reason == "tombstone"
     refused(tombstone, decoder)
 
 
