@@ -2,13 +2,12 @@
 
 ``Feed`` emits the records that the PostgreSQL connector (3.7, profile of ours) emits for what is done to it, in its order and
 with its members, so that a test can say *insert, update, truncate* and get Kafka records. The real ones are in ``tests/golden``.
-``MemoryKeys`` stands in for the privacy store where a test is about something else: real cells, keys derived from names.
+``Worker`` takes them through decoding, protection and sequencing.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -19,8 +18,8 @@ from cdc.event import Record
 from cdc.ledger.merkle import Edge
 from cdc.protect import Protector
 from cdc.sequencer import Identity, Sequencer
-from governance import policy, seal
-from governance.keys import Subject
+from governance import policy
+from tests.memory_keys import MemoryKeys
 
 TOPIC_ID = "q1Sh-9_8TY6Cd0XMHzWLOw"
 IDENTITY = Identity("trading", "trading/1", TOPIC_ID, 0)
@@ -236,27 +235,6 @@ class Feed:
         }  # fmt: skip
         at = self.clock_ms + 40
         return {"source": source, "transaction": transaction, "op": op, "ts_ms": at, "ts_us": at * 1000, "ts_ns": at * 1_000_000 + 1}
-
-
-class MemoryKeys:
-    """Keys and tokens that follow from their names."""
-
-    def ensure_subjects(self, wanted: dict, tiers: tuple[int, ...] = (0,)) -> None:
-        """Nothing to do."""
-
-    def ensure_tokens(self, wanted: dict) -> None:
-        """Nothing to do."""
-
-    def subject(self, type_: str, text: str) -> Subject:
-        name = hashlib.sha256(f"{type_}/{text}".encode()).digest()[:16]
-        return Subject(name, 1, f"{name.hex()}/1")
-
-    def cipher(self, subject: Subject, tier: int = 0) -> seal.CellCipher:
-        key = hashlib.sha512(f"{subject.label}/{tier}".encode()).digest()
-        return seal.CellCipher(key, seal.header(subject.id, tier, subject.generation))
-
-    def token(self, domain: str, text: str) -> str:
-        return "tok_" + hashlib.sha256(f"{domain}/{text}".encode()).hexdigest()[:32]
 
 
 def empty() -> Standing:

@@ -12,10 +12,11 @@ import pytest
 
 from cdc.errors import Halted
 from cdc.values import state_text, state_type
-from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, MemoryKeys, Table
+from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
 from tests.golden import records as golden
 from tests.history import TEXTS, History
 from tests.independent.reader import verify
+from tests.memory_keys import MemoryKeys
 from tests.warehouse import edge, everything, folded, log, query, rows, worker
 
 ROW = {"id": 1, "owner": "ann", "price": "1.50", "note": "n", "pin": "1"}

@@ -12,9 +12,10 @@ from cdc.debezium import Decoder
 from cdc.event import ChangeEvent, LogicalMessage
 from cdc.protect import Protector
 from governance import policy, seal
-from tests.builders import FILLS, HOLDERS, ORDERS, POLICY, Column, Feed, MemoryKeys, Table
+from tests.builders import FILLS, HOLDERS, ORDERS, POLICY, Column, Feed, Table
 from tests.independent import canonical
 from tests.independent.chain import keyless_key
+from tests.memory_keys import MemoryKeys
 
 PLANTED = "planted-value"
 ROW = {"id": 7, "owner": PLANTED + "-o", "price": "1.50", "note": PLANTED + "-n", "pin": PLANTED + "-p"}

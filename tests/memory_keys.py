@@ -1,0 +1,29 @@
+"""Stands in for the privacy store where a test is about something else: real cells, keys derived from names."""
+
+from __future__ import annotations
+
+import hashlib
+
+from governance import seal
+from governance.keys import Subject
+
+
+class MemoryKeys:
+    """Keys and tokens that follow from their names."""
+
+    def ensure_subjects(self, wanted: dict, tiers: tuple[int, ...] = (0,)) -> None:
+        """Nothing to do."""
+
+    def ensure_tokens(self, wanted: dict) -> None:
+        """Nothing to do."""
+
+    def subject(self, type_: str, text: str) -> Subject:
+        name = hashlib.sha256(f"{type_}/{text}".encode()).digest()[:16]
+        return Subject(name, 1, f"{name.hex()}/1")
+
+    def cipher(self, subject: Subject, tier: int = 0) -> seal.CellCipher:
+        key = hashlib.sha512(f"{subject.label}/{tier}".encode()).digest()
+        return seal.CellCipher(key, seal.header(subject.id, tier, subject.generation))
+
+    def token(self, domain: str, text: str) -> str:
+        return "tok_" + hashlib.sha256(f"{domain}/{text}".encode()).hexdigest()[:32]
