@@ -125,12 +125,14 @@ class Session:
                     self._events.append(self._decoder.decode(record))
                 except RecordError:
                     self._offsets.pop()
+                    self._stream.confirm()
                     self._flush()
                     raise
             full = len(self._events) >= self._settings.batch_records
             if self._events and (full or time.monotonic() - oldest >= self._settings.linger_s):
                 self._hand_over()
                 oldest = time.monotonic()
+            self._stream.confirm_idle()
             self._stream.acknowledge(self._committed_offset)
             self._progress.beat(self._stream.lag())
             if self._settings.until_caught_up and not records and self._caught_up():
@@ -153,6 +155,7 @@ class Session:
         count = cut(self._events, inside=standing.open_transaction is not None, limit=limit)
         if count == 0:
             return
+        self._stream.confirm()
         events, offsets = self._events[:count], self._offsets[:count]
         del self._events[:count], self._offsets[:count]
         try:

@@ -10,6 +10,7 @@ followed by :meth:`Stream.rewind`.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _FATAL = frozenset(
 _PULL = 2_000
 _TIMEOUT_S = 0.2
 ACKNOWLEDGE_S = 5.0
+CONFIRM_S = 5.0
+_CONFIRM_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,19 @@ def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Top
 
     Raises:
         Unreachable: no broker answers.
-        ConfigError: there is no such topic.
+        ConfigError: there is no such topic, or the client library refuses the settings.
         Halted: it has another number of partitions than one.
     """
-    admin = AdminClient({**kafka, "client.id": "cdc-describe", "log_level": 0})
+    try:
+        admin = AdminClient({**kafka, "client.id": "cdc-describe", "log_level": 0})
+    except KafkaException as error:
+        raise ConfigError(
+            f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka, CONFIGURATION.md: each a text"
+        ) from None
+    return _describe(admin, kafka, topic, timeout_s)
+
+
+def _describe(admin: AdminClient, kafka: Mapping[str, str], topic: str, timeout_s: float) -> Topic:
     try:
         future = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_s)[topic]
         description = future.result(timeout=timeout_s + 5)
@@ -84,6 +96,9 @@ class Stream:
     def __init__(self, kafka: Mapping[str, str], topic: Topic, log: str) -> None:
         self._topic = topic
         self._log = log
+        self._kafka = kafka
+        self._admin = AdminClient({**kafka, "client.id": f"cdc-confirm-{log}", "log_level": 0})
+        self._confirmed_at = time.monotonic()
         self._consumer = Consumer(
             {
                 "fetch.wait.max.ms": "20",
@@ -150,6 +165,35 @@ class Stream:
                 self._expected = record.offset + 1
                 records.append(record)
         return records
+
+    def confirm(self) -> None:
+        """Ask the broker whether the topic is still the one that was described; about a millisecond.
+
+        The client reads on in a recreated topic as if nothing had happened, and a partition that was added is none of
+        its business. An id is never used again (KIP-516): when it is still the same after a read, what was read is of
+        that topic.
+
+        Raises:
+            Halted: the topic was recreated, or has more partitions now.
+            TransientError: the broker does not answer, or has no such topic at the moment.
+        """
+        self._confirmed_at = time.monotonic()
+        try:
+            found = _describe(self._admin, self._kafka, self._topic.name, _CONFIRM_TIMEOUT_S)
+        except (Unreachable, ConfigError) as error:
+            raise TransientError(str(error)) from None
+        if found.id != self._topic.id:
+            raise Halted(
+                "topic-recreated",
+                f"topic {found.name!r} has id {found.id} and had {self._topic.id}: its offsets mean other records now",
+                hint="restore the topic, or start a new log for the new one",
+            )
+
+    def confirm_idle(self) -> None:
+        """The same every :data:`CONFIRM_S`, for when nothing comes; a broker that is away is waited for."""
+        if time.monotonic() - self._confirmed_at >= CONFIRM_S:
+            with contextlib.suppress(TransientError):
+                self.confirm()
 
     def lag(self) -> int | None:
         """Offsets between what was read and the end of the topic, as far as the client knows without asking."""

@@ -1,0 +1,271 @@
+"""What only a person may decide: the stream stops by itself, says so where operators look, and has written nothing.
+
+Each test feeds a topic of its own with records of real Debezium, and then does to it what must not be guessed about.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from tests.chaos.judge import balanced, whole
+from tests.chaos.processes import Process, processes, until
+from tests.chaos.topics import OwnTopic, own_topic, payload, transaction_ends
+from tests.fix_replication import Captured, Warehouse, cdc
+from tests.oracle.topic import TopicRecord, read_topic
+
+LOG = "trading"
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The first records of the real topic, in two parts that end where a transaction ends."""
+
+    first: list[TopicRecord]
+    second: list[TopicRecord]
+
+    @property
+    def heartbeat(self) -> list[TopicRecord]:
+        """A transaction that updates the heartbeat table: BEGIN, the change, END."""
+        records = self.first + self.second
+        ends = [0, *transaction_ends(records)]
+        for begin, end in pairwise(ends):
+            sources = [payload(record)[1].get("source") or {} for record in records[begin:end]]
+            if any(source.get("table") == "heartbeat" for source in sources) and len(sources) == 3:
+                return records[begin:end]
+        raise AssertionError("no heartbeat among the first records")
+
+
+@pytest.fixture(scope="module")
+def feed(captured: Captured) -> Feed:
+    records = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
+    ends = transaction_ends(records)
+    middle = next(end for end in ends if end >= 150)
+    end = next(end for end in ends if end >= middle + 100)
+    return Feed(records[:middle], records[middle:end])
+
+
+@pytest.fixture
+def topic(warehouse: Warehouse) -> Iterator[OwnTopic]:
+    with own_topic(warehouse, LOG) as topic:
+        yield topic
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Process]]:
+    with processes() as start:
+        yield start
+
+
+@pytest.fixture
+def halves(warehouse: Warehouse, topic: OwnTopic, feed: Feed) -> int:
+    """The first half is in the topic and in the warehouse; the position."""
+    topic.create(feed.first)
+    warehouse.drain(LOG)
+    assert position(warehouse) == len(feed.first)
+    return len(feed.first)
+
+
+def position(warehouse: Warehouse) -> int:
+    rows = warehouse.query("SELECT next_offset FROM pipeline.stream WHERE log = %s", (LOG,))
+    return rows[0][0] if rows else 0
+
+
+def written(warehouse: Warehouse) -> tuple[int, list[bytes]]:
+    return position(warehouse), warehouse.leaves(LOG)
+
+
+def status(warehouse: Warehouse) -> tuple[int, str, dict]:
+    """Exit code and text of ``cdc status``, and what it says of the stream to programs."""
+    said, document = (
+        subprocess.run(
+            [sys.executable, "-m", "cdc", "status", "--config", str(warehouse.path), "--output", output],
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+        for output in ("table", "json")
+    )  # fmt: skip
+    assert said.returncode == document.returncode
+    return said.returncode, said.stdout, json.loads(document.stdout)[0]
+
+
+def assert_halted(warehouse: Warehouse, code: str) -> None:
+    exit_code, text, stream = status(warehouse)
+    assert exit_code == 4
+    assert f"halted: {code}: " in text
+    assert (stream["state"], stream["halted_code"]) == ("halted", code)
+
+
+def assert_refuses(warehouse: Warehouse, code: str) -> None:
+    """A worker that starts now stops by itself with this code, again and again, and writes nothing."""
+    before = written(warehouse)
+    for _ in range(2):
+        done = warehouse.replicate(LOG, "--until-caught-up", timeout_s=60)
+        assert done.returncode == 4, done.stderr
+        assert f"cdc: {code}: " in done.stderr
+        assert "\n  → " in done.stderr
+        assert "Traceback" not in done.stderr
+    assert written(warehouse) == before
+    assert_halted(warehouse, code)
+    whole(warehouse, LOG)
+
+
+def test_a_recreated_topic(warehouse: Warehouse, topic: OwnTopic, feed: Feed, halves: int) -> None:
+    assert status(warehouse)[0] == 0
+    topic.delete()
+    topic.create(feed.first + feed.second)
+    assert_refuses(warehouse, "topic-recreated")
+
+
+def test_a_topic_recreated_while_the_worker_runs(
+    warehouse: Warehouse, topic: OwnTopic, feed: Feed, start: Callable[..., Process]
+) -> None:
+    """Its new records must not pass for a continuation, also not when there are more of them than before."""
+    topic.create(feed.first)
+    worker = start("cdc", "replicate", LOG, "--config", warehouse.path)
+    until(lambda: position(warehouse) == len(feed.first), otherwise=lambda: worker.said)
+    before = written(warehouse)
+    topic.delete()
+    topic.create(feed.first + feed.second)
+    assert worker.ended() == 4
+    assert "cdc: topic-recreated: " in worker.said
+    assert written(warehouse) == before
+    assert_halted(warehouse, "topic-recreated")
+
+
+def test_a_second_partition(warehouse: Warehouse, topic: OwnTopic, feed: Feed, halves: int) -> None:
+    topic.add_partition()
+    topic.produce(feed.second)
+    assert_refuses(warehouse, "partition-count")
+
+
+def test_a_partition_added_while_the_worker_runs(
+    warehouse: Warehouse, topic: OwnTopic, feed: Feed, start: Callable[..., Process]
+) -> None:
+    topic.create(feed.first)
+    worker = start("cdc", "replicate", LOG, "--config", warehouse.path)
+    until(lambda: position(warehouse) == len(feed.first), otherwise=lambda: worker.said)
+    topic.add_partition()
+    assert worker.ended() == 4
+    assert "cdc: partition-count: " in worker.said
+    assert_halted(warehouse, "partition-count")
+
+
+def test_records_deleted_before_they_were_read(warehouse: Warehouse, topic: OwnTopic, feed: Feed, halves: int) -> None:
+    topic.produce(feed.second)
+    topic.delete_before(halves + 10)
+    assert_refuses(warehouse, "position-lost")
+
+
+def test_source_of_another_epoch(warehouse: Warehouse, topic: OwnTopic, feed: Feed, halves: int) -> None:
+    """The heartbeat row of a source that was restored or failed over tells another timeline."""
+    ((known,),) = warehouse.query("SELECT source_epoch FROM pipeline.stream WHERE log = %s", (LOG,))
+    timeline = known.split("/")[1]
+    old, new = (b'"timeline":%d}' % number for number in (int(timeline), int(timeline) + 1))
+    begin, change, end = feed.heartbeat
+    assert change.value.count(old) == 2  # before and after
+    topic.produce([begin, change._replace(value=change.value.replace(old, new)), end])
+    assert_refuses(warehouse, "source-epoch")
+    assert f"{known} and is {known.split('/')[0]}/{int(timeline) + 1} " in status(warehouse)[1]
+
+
+def test_a_warehouse_that_knows_another_source(warehouse: Warehouse, topic: OwnTopic, feed: Feed, halves: int) -> None:
+    warehouse.query("UPDATE pipeline.stream SET source_epoch = '1/1' WHERE log = %s RETURNING log", (LOG,))
+    topic.produce(feed.heartbeat)
+    assert_refuses(warehouse, "source-epoch")
+
+
+def test_a_privacy_store_restored_to_the_past(
+    warehouse: Warehouse, topic: OwnTopic, feed: Feed, captured: Captured
+) -> None:
+    """Going on would give values that have a token a second one."""
+    name = f"privacy_{topic.name}"
+    text = warehouse.path.read_text()
+    warehouse.path.write_text(text.replace("dbname=privacy ", f"dbname={name} "))
+    admin = captured.stack.cluster("warehouse").dsn("postgres")
+    try:
+        _execute(admin, "CREATE DATABASE {} STRATEGY wal_log", name)
+        cdc("keys", "init", path=warehouse.path)
+        topic.create(feed.first)
+        warehouse.drain(LOG)
+        _execute(admin, "CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log", f"{name}_backup", name)
+        topic.produce(feed.second)
+        warehouse.drain(LOG)
+        assert position(warehouse) == len(feed.first + feed.second)
+        _execute(admin, "DROP DATABASE {} WITH (FORCE)", name)
+        _execute(admin, "ALTER DATABASE {} RENAME TO {}", f"{name}_backup", name)
+        topic.produce(feed.heartbeat)
+        assert_refuses(warehouse, "privacy-store-restored")
+    finally:
+        for database in (name, f"{name}_backup"):
+            _execute(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+
+
+PLANTED = "Wil\\u0142helmina Plantagenet-7731"
+
+
+def _malformed(record: TopicRecord, how: str) -> TopicRecord:
+    """A record that no Debezium would write, with a value that nobody may see."""
+    schema = record.value[: record.value.index(b',"payload":')]
+    spoiled = {
+        "no JSON": f"{PLANTED} is no JSON".encode(),
+        "no schema": json.dumps({"ssn": PLANTED}).encode(),
+        "cut off": record.value[:-40] + PLANTED.encode() + b'"}}',
+        "another type": schema + b',"payload":{"after":{"customer_id":"%s"},"op":"c"}}' % PLANTED.encode(),
+        "unknown operation": record.value.replace(b'"op":"', b'"op":"%s' % PLANTED.encode()),
+        "tombstone": None,
+    }[how]
+    key = f'{{"{PLANTED}":1}}'.encode() if how == "tombstone" else record.key
+    return record._replace(key=key, value=spoiled)
+
+
+@pytest.mark.parametrize(
+    ("how", "inside"),
+    [
+        ("no JSON", False),
+        ("no schema", True),
+        ("cut off", False),
+        ("another type", True),
+        ("unknown operation", False),
+        ("tombstone", True),
+    ],
+)
+def test_an_undecodable_record(warehouse: Warehouse, topic: OwnTopic, feed: Feed, how: str, inside: bool) -> None:
+    """All before it is committed (``inside``: but for a transaction that has not ended), it is named by its coordinates, and what it holds is said nowhere."""
+    change = next(record for record in feed.second if payload(record)[1].get("op") == "c")
+    good = feed.first + (feed.second[:2] if inside else [])
+    topic.create([*good, _malformed(change, how), *feed.second])
+    before: tuple[int, list[bytes]] | None = None
+    for _ in range(2):
+        done = warehouse.replicate(LOG, "--until-caught-up", "--batch-records", "60", timeout_s=60)
+        assert done.returncode == 1
+        assert f"record {topic.name}/0 offset {len(good)} cannot be decoded" in done.stderr
+        assert "\n  → " in done.stderr
+        for secret in ("7731", "Plantagenet", "Traceback"):
+            assert secret not in done.stderr + done.stdout
+        assert position(warehouse) == len(feed.first)  # a transaction that has not ended waits in Kafka
+        assert balanced(warehouse, LOG) == len(feed.first)
+        assert before in (None, written(warehouse))
+        before = written(warehouse)
+    whole(warehouse, LOG)
+    exit_code, text, stream = status(warehouse)
+    assert exit_code == 4
+    assert (stream["state"], stream["position"]) == ("halted", len(feed.first))
+    assert f"offset {len(good)}" in text
+    assert "7731" not in text
+
+
+def _execute(dsn: str, statement: str, *names: str) -> None:
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    try:
+        connection.cursor().execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+    finally:
+        connection.close()
