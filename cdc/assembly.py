@@ -276,7 +276,11 @@ class Assembly:
         image = msgspec.json.decode(event.after)
         system, timeline = image.get("system_identifier"), image.get("timeline")
         if not (isinstance(system, str) and isinstance(timeline, str)):
-            return
+            raise Halted(
+                "heartbeat-protected",
+                f"the policy protects {HEARTBEAT_TABLE}, which tells which source this is",
+                hint=f"list system_identifier and timeline of {HEARTBEAT_TABLE} as clear in the policy",
+            )
         epoch = f"{system}/{timeline}"
         if self._epoch is not None and self._epoch != epoch:
             raise Halted(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from cdc.batch import Standing
-from cdc.errors import CdcError, Halted, TransientError
+from cdc.errors import CdcError, Halted
 from cdc.warehouse.sqlstate import classify
 from cdc.warehouse.standing import SELECT, standing_of
 
@@ -197,7 +197,9 @@ class Renewal(threading.Thread):
                     if cursor.rowcount != 1:
                         self.lost.set()
                         break
-            except (psycopg2.Error, TransientError):
+            except (psycopg2.Error, CdcError):
+                if connection is not None:
+                    connection.close()
                 connection = None
                 self._ending.wait(0.5)
         if connection is not None:

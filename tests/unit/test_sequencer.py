@@ -9,7 +9,7 @@ import pytest
 
 from cdc.errors import Halted, LedgerError
 from cdc.event import Record
-from tests.builders import FILLS, HEARTBEAT, HOLDERS, ORDERS, Feed, Worker, connect, entries, key_schema
+from tests.builders import FILLS, HEARTBEAT, HOLDERS, ORDERS, POLICY, Feed, Worker, connect, entries, key_schema
 from tests.independent.reader import verify
 
 ROW = {"id": 1, "owner": "ann", "price": "1.50", "note": "n", "pin": "1"}
@@ -99,6 +99,15 @@ def test_another_source_epoch_halts():
     assert "77/1" in str(halted)
     assert "77/2" in str(halted)
     assert "offset 2" in str(halted)
+
+
+def test_a_policy_that_hides_which_source_this_is_halts():
+    feed = Feed()
+    feed.row(HEARTBEAT, "r", None, {"id": 1, "system_identifier": "77", "timeline": 1}, snapshot="last")
+    worker = Worker(plan=replace(POLICY, tables={}))
+    worker.read(feed.records)
+    with pytest.raises(Halted, match="heartbeat-protected"):
+        worker.take(len(feed.records))
 
 
 def test_the_epoch_stands_in_every_entry_once_it_is_known():
