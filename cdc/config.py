@@ -113,7 +113,7 @@ def load(explicit: Path | None = None) -> Config:
     return Config(
         path=path,
         kafka=table.table("kafka").texts(),
-        connect_url=connect.text("url"),
+        connect_url=connect.url("url"),
         warehouse_dsn=warehouse.dsn("dsn"),
         warehouse_admin_dsn=warehouse.dsn("admin_dsn", fallback="dsn"),
         warehouse_auditor_dsn=warehouse.dsn("auditor_dsn", fallback="dsn"),
@@ -182,11 +182,19 @@ class _Table:
             key = fallback
         value = self.text(key)
         try:
-            psycopg2.extensions.parse_dsn(value)
+            ports = psycopg2.extensions.parse_dsn(value).get("port", "")
         except psycopg2.ProgrammingError:
             raise ConfigError(
                 f"{self._at(key)}: not a libpq connection string", hint="host=… port=… dbname=… user=…"
             ) from None
+        if not all(port.isdecimal() or not port for port in str(ports).split(",")):
+            raise ConfigError(f"{self._at(key)}: the port is not a number", hint="host=… port=… dbname=… user=…")
+        return value
+
+    def url(self, key: str) -> str:
+        value = self.text(key)
+        if not value.startswith(("http://", "https://")):
+            raise ConfigError(f"{self._at(key)}: not an HTTP URL", hint=f'[{self.name}] {key} = "http://HOST:PORT"')
         return value
 
     def file(self, key: str) -> Path:

@@ -6,6 +6,7 @@
     ├── PolicyError        exit 2   a policy file is wrong: file, line and table.column are named
     ├── KeyringError       exit 2   the keyring file is missing, open to others, malformed, or not this store's
     ├── StoreError         exit 1   the privacy store refuses a statement; its SQLSTATE is named
+    │   └── StoreUnfit     exit 2   at start: it is not set up, or this role may not do its work there
     ├── StoreUnavailable   exit 5   the privacy store does not answer: back off and retry, nothing is minted by halves
     ├── StoreRestored      exit 4   the privacy store is not the one seen before, or is older: only a person goes on
     └── CellError          exit 1   a sealed cell or token cannot be opened
@@ -40,6 +41,12 @@ class KeyringError(GovernanceError):
 
 class StoreError(GovernanceError):
     """The privacy store refuses a statement: a missing migration or privilege, or a defect."""
+
+
+class StoreUnfit(StoreError):
+    """The privacy store is not set up, or lets this role not do its work. Found before a stream is taken."""
+
+    exit_code = 2
 
 
 class StoreUnavailable(GovernanceError):

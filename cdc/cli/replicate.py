@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--batch-records",
     default=5000,
     show_default=True,
-    type=click.IntRange(2),
+    type=click.IntRange(2, 50_000),
     help="Records in one commit, at most (a larger transaction is split).",
 )
 def replicate(source: str | None, path: Path | None, until_caught_up: bool, batch_records: int) -> None:
@@ -52,12 +52,14 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
     """What one worker needs, read and checked before anything is opened.
 
     Raises:
-        ConfigError: policy, keyring or the warehouse's privileges are not what they must be.
+        ConfigError: policy or the warehouse's privileges are not what they must be.
         Unreachable: the warehouse does not answer.
+        GovernanceError: policy, keyring or the privacy store are not what they must be, or it does not answer.
     """
     from cdc.session import Settings
     from cdc.warehouse import preflight
     from governance import policy
+    from governance import preflight as privacy_preflight
     from governance.roots import keyring
 
     rules = policy.load(source.policy)
@@ -65,6 +67,7 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
         raise ConfigError(f"{source.policy}: this is the policy of source {rules.source!r}, not of {source.name!r}")
     root = keyring.load(settings.keyring)
     preflight.check(settings.warehouse_dsn, source.name)
+    privacy_preflight.check(settings.privacy_dsn, root)
     return Settings(
         log=source.name,
         topic=source.topic,
