@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -47,15 +49,32 @@ def demo(state: Path, scale: float, seed: int, keep: bool) -> None:
             stack.reset()
     click.echo()
     click.echo("Every claim held. Next:")
-    if keep:
-        click.echo(f"  export CDC_CONFIG={state}/cdc.toml      # the demo's stack is still up")
-        click.echo("  cdc status                              # operator: where each stream stands")
-        click.echo("  cdc replicate                           # operator: go on replicating")
-        click.echo("  cdc connectors list                     # admin: what is captured, is it healthy")
-        click.echo(f"  cdc local status --state {state}     # every address")
-        click.echo(f"  cdc local reset --state {state}      # stop it and delete everything")
-    else:
-        click.echo("  cdc demo --keep                         # again, and leave the stack up to look around")
-        click.echo("  cdc local up                            # a stack of your own, in .cdc")
-        click.echo("  cdc connectors apply && cdc replicate   # capture both databases, replicate them")
-        click.echo("  cdc status                              # where each stream stands")
+    for command, meaning in _next(state) if keep else _NEXT:
+        click.echo(f"  {_program(command).ljust(44)} # {meaning}")
+
+
+_NEXT = (
+    ("cdc demo --keep", "again, and leave the stack up to look around"),
+    ("cdc local up", "a stack of your own, in .cdc"),
+    ("cdc connectors apply", "capture both databases"),
+    ("cdc replicate", "replicate them, until Ctrl-C"),
+    ("cdc status", "in a second terminal: where each stream stands"),
+)
+
+
+def _next(state: Path) -> tuple[tuple[str, str], ...]:
+    return (
+        (f"export CDC_CONFIG={state}/cdc.toml", "the demo's stack is still up"),
+        ("cdc status", "operator: where each stream stands"),
+        ("cdc replicate", "operator: go on replicating, until Ctrl-C"),
+        ("cdc connectors list", "admin: what is captured, is it healthy"),
+        (f"cdc local status --state {state}", "every address"),
+        (f"cdc local reset --state {state}", "stop it and delete everything"),
+    )
+
+
+def _program(command: str) -> str:
+    """The command as this shell can run it: the program may not be on its PATH."""
+    if shutil.which("cdc") is None and command.startswith("cdc "):
+        return f"{os.path.relpath(sys.argv[0])} {command.removeprefix('cdc ')}"
+    return command
