@@ -13,7 +13,7 @@ from tests.chaos.judge import same, whole
 from tests.chaos.processes import Process, processes, until
 from tests.fix_replication import Captured, Warehouse
 
-LOG = "trading"
+LOG = "portfolio"
 Start = Callable[..., Process]
 
 
@@ -78,7 +78,7 @@ def test_a_stopped_owner_is_replaced_and_writes_nothing_when_it_goes_on(
     time.sleep(3)
     tell(f"SIGCONT: {zombie.said.splitlines()[-2].partition(': ')[2]}")
     assert zombie.running
-    assert zombie.said.count("owns stream trading (") == 1
+    assert zombie.said.count("owns stream portfolio (") == 1
     assert owned_by(warehouse, other)
     assert standing(warehouse)[0] == epoch + 1
 
@@ -96,7 +96,7 @@ def test_exactly_one_of_two_spares_takes_over_at_once_from_a_killed_owner(
     captured: Captured, warehouse: Warehouse, start: Start, tell: Callable[[str], None]
 ) -> None:
     owner = spare(start, warehouse)
-    owner.says("owns stream trading (")
+    owner.says("owns stream portfolio (")
     until(partial(moved, warehouse, 0))
     spares = [spare(start, warehouse) for _ in range(2)]
     for each in spares:
@@ -108,7 +108,7 @@ def test_exactly_one_of_two_spares_takes_over_at_once_from_a_killed_owner(
     assert took < 3
     time.sleep(3)
     assert standing(warehouse)[0] == epoch + 1
-    winners = [each for each in spares if "owns stream trading (" in each.said]
+    winners = [each for each in spares if "owns stream portfolio (" in each.said]
     assert len(winners) == 1
     assert owned_by(warehouse, winners[0])
     assert all(each.running for each in spares)
