@@ -108,6 +108,9 @@ class Stream:
                 "client.id": f"cdc-replicate-{log}",
                 "enable.auto.commit": "true",  # of what acknowledge() stores, in the background
                 "enable.auto.offset.store": "false",
+                # No group is joined: this only bounds how long close() waits for a broker that is away.
+                "session.timeout.ms": "3000",
+                "heartbeat.interval.ms": "1000",
                 "auto.offset.reset": "error",
                 "enable.partition.eof": "true",
                 "isolation.level": "read_committed",

@@ -26,7 +26,7 @@ SELECT thing FROM (VALUES
     ('UPDATE on columns of pipeline.state_table', has_any_column_privilege('pipeline.state_table', 'UPDATE')),
     ('EXECUTE on audit.create_log', has_function_privilege('audit.create_log(text, text)', 'EXECUTE')),
     ('EXECUTE on audit.cut_partitions',
-     has_function_privilege('audit.cut_partitions(text, bigint, bigint)', 'EXECUTE')),
+     has_function_privilege('audit.cut_partitions(text, bigint)', 'EXECUTE')),
     ('EXECUTE on pipeline.define_state',
      has_function_privilege('pipeline.define_state(text, text, text, boolean, jsonb, jsonb)', 'EXECUTE')),
     ('EXECUTE on pipeline.end_owner', has_function_privilege('pipeline.end_owner(text, bigint)', 'EXECUTE')),

@@ -59,25 +59,31 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON audit.body FOR EACH STATEMENT EXEC
 
 -- Partitions are cut ahead by seq, never by time and without a DEFAULT, so no odd clock can stop a stream. A new partition is
 -- built beside the table and attached, which does not block the writer.
-CREATE FUNCTION audit.cut_partitions(p_log text, p_through bigint, p_width bigint DEFAULT 5000000) RETURNS int
+CREATE FUNCTION audit.cut_partitions(p_log text, p_through bigint) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     parent text := 'entry_' || p_log;
     piece  text;
     first  bigint;
     cut    int := 0;
+    width  CONSTANT bigint := 5000000;
+    reach  CONSTANT bigint := 4 * width;   -- ahead of the log, at most
+    size   bigint;
 BEGIN
-    PERFORM 1 FROM audit.log WHERE log = p_log;
+    SELECT l.size INTO size FROM audit.log l WHERE l.log = p_log;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no log of that name' USING ERRCODE = 'undefined_object';
     END IF;
+    IF p_through > size + reach THEN
+        RAISE EXCEPTION 'partitions are cut at most % entries ahead', reach USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('audit.cut_partitions', 0));
-    FOR first IN SELECT generate_series(0, p_through, p_width) LOOP
+    FOR first IN SELECT generate_series(0, p_through, width) LOOP
         piece := parent || '$' || first;   -- no log has a $ in its name: no log's partition is another log
         CONTINUE WHEN to_regclass(format('audit.%I', piece)) IS NOT NULL;
         EXECUTE format('CREATE TABLE audit.%I (LIKE audit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS, CHECK (log = %L AND seq >= %s AND seq < %s))',
-                       piece, parent, p_log, first, first + p_width);
-        EXECUTE format('ALTER TABLE audit.%I ATTACH PARTITION audit.%I FOR VALUES FROM (%s) TO (%s)', parent, piece, first, first + p_width);
+                       piece, parent, p_log, first, first + width);
+        EXECUTE format('ALTER TABLE audit.%I ATTACH PARTITION audit.%I FOR VALUES FROM (%s) TO (%s)', parent, piece, first, first + width);
         EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON audit.%I FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change()', piece);
         cut := cut + 1;
     END LOOP;
@@ -133,5 +139,5 @@ GRANT SELECT ON audit.log TO cdc_replicator;
 GRANT INSERT ON audit.body TO cdc_replicator;
 GRANT SELECT (log, seq, kind, ordered_at, committed_at, recorded_at, table_name, row_key, operation, version, prev, transaction_id, kafka_offset, ordinal)
     ON audit.entry TO cdc_replicator;
-GRANT EXECUTE ON FUNCTION audit.create_log(text, text), audit.cut_partitions(text, bigint, bigint), audit.advance(text, bigint, bigint, bytea[])
+GRANT EXECUTE ON FUNCTION audit.create_log(text, text), audit.cut_partitions(text, bigint), audit.advance(text, bigint, bigint, bytea[])
     TO cdc_replicator;

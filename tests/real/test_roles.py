@@ -59,6 +59,11 @@ def test_the_replicator_cannot_write_the_operations_log_by_hand(filled):
     assert query(filled.auditor_dsn, "SELECT count(*) FROM audit.entry WHERE log = 'operations'") == [(1,)]
 
 
+def test_the_replicator_cannot_cut_partitions_without_end(filled):
+    with pytest.raises(psycopg2.errors.InvalidParameterValue):
+        query(filled.replicator_dsn, "SELECT audit.cut_partitions('trading', 100000000000)")
+
+
 def test_the_replicator_cannot_take_names_that_are_taken(filled):
     """Logs become schemas: none may be one of ours, or of PostgreSQL."""
     for name in ("audit", "pipeline", "migration", "public", "pg_catalog", "pg_x", "information_schema", "privacy"):
