@@ -122,11 +122,28 @@ def test_services_restarted_under_load(
     tell(judge(captured, warehouse, [LOG]))
 
 
+@pytest.mark.parametrize("part", ["warehouse", "broker"])
+def test_told_to_end_while_a_service_is_away(
+    captured: Captured, warehouse: Warehouse, start: Start, part: str, tell: Callable[[str], None]
+) -> None:
+    worker = start("cdc", "replicate", SMALL, "--config", warehouse.path)
+    worker.says("records/s")
+    captured.stack.stop(part)
+    time.sleep(6)  # it has noticed
+    began = time.monotonic()
+    worker.send(signal.SIGTERM)
+    assert worker.ended() == 0
+    tell(f"{part} away: ended {time.monotonic() - began:.1f} s after SIGTERM")
+    assert time.monotonic() - began < 10
+    captured.stack.start(part)
+    whole(warehouse, SMALL)
+
+
 def test_a_commit_whose_outcome_is_unknown(
     captured: Captured, warehouse: Warehouse, undisturbed: Warehouse, start: Start, tell: Callable[[str], None]
 ) -> None:
     """Lost before the server, lost after it, or under way longer than the worker waits: never twice, never not at all."""
-    cuts: dict[int, Cut] = {2: request_lost, 4: answer_lost, 6: request_late, 7: answer_lost, 8: request_lost}
+    cuts: dict[int, Cut] = {2: request_lost, 4: answer_lost, 6: request_late}
     port = captured.stack.addresses().warehouse_port
     with proxy(port, cuts) as between:
         worker = start(
