@@ -118,6 +118,7 @@ def captured(stack: Stack) -> Captured:
     path = stack.state / "cdc.toml"
     cdc("connectors", "apply", path=path)
     settings = config.load(path)
+    _keep_wal(settings.sources["trading"].admin_dsn)
     summaries = {}
     for source in SOURCES:
         try:
@@ -128,6 +129,17 @@ def captured(stack: Stack) -> Captured:
     for source in SOURCES:
         found.wait(source)
     return found
+
+
+def _keep_wal(dsn: str) -> None:
+    """Hold the source's WAL: what was deleted stays findable there, however many tests restart the source meanwhile."""
+    connection = psycopg2.connect(dsn)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_create_physical_replication_slot('kept_by_tests', true)"
+            " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'kept_by_tests')"
+        )
+    connection.close()
 
 
 @pytest.fixture

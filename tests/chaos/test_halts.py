@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import psycopg2
 import pytest
@@ -49,10 +48,11 @@ def _heartbeat(captured: Captured) -> list[TopicRecord]:
     """There is one every ten seconds, but a workload that has just run may have left no room for one yet."""
     for _ in range(6):
         records = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
-        for begin, end in pairwise([0, *transaction_ends(records)]):
-            sources = [payload(record)[1].get("source") or {} for record in records[begin:end]]
-            if len(sources) == 3 and any(source.get("table") == "heartbeat" for source in sources):
-                return records[begin:end]
+        for end in transaction_ends(records):
+            begin, change, last = records[end - 3 : end]
+            source = payload(change)[1].get("source") or {}
+            if payload(begin)[1].get("status") == "BEGIN" and source.get("table") == "heartbeat":
+                return [begin, change, last]
         time.sleep(5)
     raise AssertionError("no heartbeat in the topic")
 

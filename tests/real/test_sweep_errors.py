@@ -182,7 +182,8 @@ def test_an_error_with_values_in_flight_tells_nobody_their_text(
     assert fault.reports in lines
     assert "Traceback" not in lines
     assert "DETAIL" not in lines
-    assert warehouse.query("SELECT count(*) FROM audit.entry WHERE table_name = 'public.customers'") == [(0,)]
+    stored = "SELECT count(*) FROM audit.entry WHERE table_name = 'public.customers' AND row_key::text = %s"
+    assert warehouse.query(stored, (f'["{customer(captured)}"]',)) == [(0,)]
     (tmp_path / "warehouse.log").write_bytes(said)
     assert families(sweep([tmp_path / "warehouse.log", errors], {}, VALUES)) == {}
 
