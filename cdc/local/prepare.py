@@ -86,7 +86,7 @@ def warehouse_schemas(addresses: Addresses, state: Path, report: Report) -> None
     if applied:
         report(f"warehouse: {len(applied)} migrations applied")
     if set_up(addresses.privacy_admin_dsn, state / "keyring.json").keyring_created:
-        report(f"keyring: {state / 'keyring.json'}")
+        report("keyring: keyring.json made")
 
 
 def secrets_and_configuration(state: Path, addresses: Addresses, choices: Choices) -> None:
