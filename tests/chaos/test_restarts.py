@@ -45,15 +45,38 @@ def repaired(captured: Captured, warehouse: Warehouse) -> Iterator[None]:
     captured.stack.up(lambda _line: None)
 
 
+@contextlib.contextmanager
+def no_commit_under_way(stack: Stack, part: str) -> Iterator[None]:
+    """Hold Connect for a moment while the broker is taken away, so that no Kafka transaction is just being ended.
+
+    Kafka 4.3.1 may forget the end of such a transaction when its only broker stops or starts ("partitions are likely
+    deleted already and hence can be skipped", TransactionMarkerChannelManager): nobody who reads committed records ever
+    gets past it, Connect included. That is not what is tested here. Transactions that are open stay open.
+    """
+    held = next(each.pid for each in stack.status() if each.name == "connect") if part == "broker" else None
+    if held is None:
+        yield
+        return
+    os.kill(held, signal.SIGSTOP)
+    try:
+        time.sleep(0.5)
+        yield
+    finally:
+        os.kill(held, signal.SIGCONT)
+
+
 def restart(stack: Stack, part: str) -> None:
-    stack.restart(part)
+    with no_commit_under_way(stack, part):
+        stack.stop(part)
+    stack.start(part)
 
 
 def kill_and_repair(stack: Stack, part: str) -> None:
     """SIGKILL, and what an operator types then."""
     (found,) = (each for each in stack.status() if each.name == part)
-    os.kill(found.pid, signal.SIGKILL)
-    until(partial(gone, found.pid))
+    with no_commit_under_way(stack, part):
+        os.kill(found.pid, signal.SIGKILL)
+        until(partial(gone, found.pid))
     stack.up(lambda _line: None)
 
 
@@ -128,7 +151,8 @@ def test_told_to_end_while_a_service_is_away(
 ) -> None:
     worker = start("cdc", "replicate", SMALL, "--config", warehouse.path)
     worker.says("records/s")
-    captured.stack.stop(part)
+    with no_commit_under_way(captured.stack, part):
+        captured.stack.stop(part)
     time.sleep(6)  # it has noticed
     began = time.monotonic()
     worker.send(signal.SIGTERM)
