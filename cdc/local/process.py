@@ -119,11 +119,19 @@ def working_in(folder: Path) -> list[ProcessIdentity]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if (entry / "cwd").readlink() == folder and (entry / "exe").readlink().name in _SERVERS:
+                if (entry / "cwd").readlink() == folder and _is_server(entry):
                     identity = identify(int(entry.name))
                     if identity is not None:
                         found.append(identity)
     return found
+
+
+def _is_server(entry: Path) -> bool:
+    """Whether a process runs a program of ours, or is dying: then it has none any more, and may still hold memory."""
+    try:
+        return (entry / "exe").readlink().name in _SERVERS
+    except FileNotFoundError:
+        return True
 
 
 def command_line(pid: int) -> str:

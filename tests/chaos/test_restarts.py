@@ -77,6 +77,7 @@ def kill_and_repair(stack: Stack, part: str) -> None:
     with no_commit_under_way(stack, part):
         os.kill(found.pid, signal.SIGKILL)
         until(partial(gone, found.pid))
+    time.sleep(0.5)  # nobody types quicker
     stack.up(lambda _line: None)
 
 
@@ -219,6 +220,7 @@ def test_the_warehouse_dies_around_a_commit(
         )  # fmt: skip
         for _ in cuts:
             assert died.acquire(timeout=60), worker.said
+            time.sleep(0.5)  # nobody types quicker
             stack.start("warehouse")
         assert worker.ended(120) == 0, worker.said
     undisturbed.drain(SMALL)
