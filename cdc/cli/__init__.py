@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 import click
+
+from cdc.cli.lazy import LazyGroup
 
 NOUNS = {
     "demo": ("cdc.cli.demo:demo", "Run the main job before your eyes, on real databases, to a checked end."),
     "local": ("cdc.cli.local:local", "Start and stop the native stack: PostgreSQL, Kafka, Kafka Connect."),
     "replicate": ("cdc.cli.replicate:replicate", "Run the replicator: from Kafka into the warehouse's log and tables."),
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
+    "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),
     "migrate": ("cdc.cli.migrate:migrate", "Bring the warehouse and the privacy store to the newest version."),
     "connectors": ("cdc.cli.connectors:connectors", "Apply and list the Debezium connectors."),
     "policy": ("cdc.cli.policy:policy", "Explain what a policy does to each column."),
@@ -28,28 +29,10 @@ NOUNS = {
 """Noun → where its command is, and its line in ``cdc --help`` (so that help loads nothing)."""
 
 
-class Nouns(click.Group):
-    """The root group. A noun's module is imported when the noun is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The nouns that this installation has."""
-        return [noun for noun, (place, _line) in NOUNS.items() if find_spec(place.partition(":")[0]) is not None]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one noun's module and take its command."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module, _, name = NOUNS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list in ``--help``, without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(noun, NOUNS[noun][1]) for noun in self.list_commands(ctx)])
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
-@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(cls=LazyGroup, places=NOUNS, context_settings=_SETTINGS)
 @click.version_option(version("cdc-audit"), prog_name="cdc")
 def root() -> None:
     """Database changes, protected, exactly once, in a tamper-evident log.
