@@ -8,24 +8,23 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
 from cdc.batch import Batch, Standing
-from cdc.copytext import NULL, escape
-from cdc.drafts import Draft, Drafts
+from cdc.copytext import escape
+from cdc.drafts import ChangeDraft, Draft, Drafts
+from cdc.entry import Change, Flag, Transaction, canonical, qualified_name
 from cdc.entry import End as FoldedEnd
-from cdc.entry import Subject, Transaction, canonical, qualified_name
 from cdc.errors import Halted, LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
+from cdc.identity import EntryIdentity
 from cdc.images import LastImages
-from cdc.protect import Protected, ProtectedEvent, ProtectedMessage
+from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
 
 HEARTBEAT_TABLE = "cdc.heartbeat"
 Head = tuple[int, int]
 """Version and seq of a row's newest version."""
 HeadOf = Callable[[str, str], Head | None]
-RecordMembers = Callable[[Origin, int], dict[str, Any]]
-"""The members that every record-borne entry has, by origin and ordinal."""
 
 
 class Assembly:
@@ -34,13 +33,14 @@ class Assembly:
     def __init__(
         self,
         start: Standing,
-        members: RecordMembers,
+        identity: EntryIdentity,
         known: set[tuple[str, str, str]],
         heads: HeadOf,
         images: LastImages,
     ) -> None:
         self._start = start
-        self._members_of = members
+        self._identity = identity
+        self._introduced: set[ProtectedTable] = set()
         self._known = known
         self._heads = heads
         self._images = images
@@ -107,53 +107,53 @@ class Assembly:
     # The kinds.
 
     def _change(self, event: ProtectedEvent) -> None:
-        table = event.table
-        self._watch_epoch(event)
-        introduced = self._introduce(event)
-        members: dict[str, Any] = {
-            "kind": "change",
-            "operation": event.operation,
-            "table": table.table,
-            "schema": table.schema_digest,
-            "plan": table.plan_digest,
-            "key": Raw(b'"' + event.key.encode() + b'"' if table.keyless else event.key.encode()),
-            "subject": Subject(after=event.subject_after or UNSET, before=event.subject_before or UNSET),
-        }
-        for name, image in (("before", event.before), ("after", event.after), ("linked_key", event.linked_key)):
-            if image is not None:
-                members[name] = Raw(image)
-        if event.before_missing or table.keyless:
-            flags = (("before-missing", event.before_missing), ("keyless", table.keyless))
-            members["flags"] = tuple(flag for flag, holds in flags if holds)
-        row = {"table_name": escape(table.table), "row_key": escape(event.key), "operation": event.operation}
-        subject = event.subject_after or event.subject_before
-        if subject:
-            row["subject"] = subject
-            if event.subject_before and event.subject_before != subject:
-                row["subject_before"] = event.subject_before
-        self._draft_change(event, members, row, 1 if introduced else 0)
-
-    def _draft_change(self, event: ProtectedEvent, members: dict[str, Any], row: dict[str, str], ordinal: int) -> None:
         """A change that the log has not seen gets a version and goes to state; a replay is recorded and no more."""
-        replayed = self._replay(event.origin, members)
-        version = None
-        table = event.table
-        if not replayed and not table.keyless:
-            head = self._own_heads.get((table.table, event.key)) or self._heads(table.table, event.key)
-            version = head[0] + 1 if head else 1
-            members |= {"version": str(version), "prev": str(head[1]) if head else None}
-            row |= {"version": str(version), "prev": str(head[1]) if head else NULL}
-            self._own_heads[table.table, event.key] = (version, self._seq)
-        seq = self._draft(event.origin, members, row, ordinal, judged=True)
-        if not replayed:
+        table, origin = event.table, event.origin
+        if table.table == HEARTBEAT_TABLE:
+            self._watch_epoch(event)
+        ordinal = 1 if table not in self._introduced and self._introduce(event) else 0
+        replay = self._judge(origin)
+        version, prev = None, None
+        seq, ordered_at = self._place(origin)
+        if replay is None and not table.keyless:
+            row = (table.table, event.key)
+            head = self._own_heads.get(row) or self._heads(*row)
+            version, prev = (head[0] + 1, head[1]) if head else (1, None)
+            self._own_heads[row] = (version, seq)
+        transaction = origin.transaction
+        change = Change(
+            after=event.after,
+            before=event.before,
+            captured_at=origin.captured_at or 0,
+            committed_at=origin.committed_at or 0,
+            epoch=self._epoch,
+            flags=_flags(event),
+            key=b'"' + event.key.encode() + b'"' if table.keyless else event.key.encode(),
+            linked_key=event.linked_key,
+            offset=origin.offset,
+            operation=event.operation,
+            ordered_at=ordered_at,
+            ordinal=ordinal,
+            position=origin.position,
+            produced_at=origin.produced_at,
+            replay_of=replay,
+            salt=self._identity.salt(origin.offset, ordinal),
+            seq=seq,
+            subject_after=event.subject_after,
+            subject_before=event.subject_before,
+            transaction=(transaction.id, transaction.order) if transaction is not None else None,
+            version=version,
+            prev=prev,
+        )
+        self._add(seq, ChangeDraft(change, self._identity.form(table), table.copied_name), origin)
+        if replay is None:
             self._images.change(event, seq, version)
 
     def _truncate(self, event: Truncate) -> None:
         table = qualified_name(event.schema, event.name)
         members = {"kind": "truncate", "operation": "t", "table": table}
-        replayed = self._replay(event.origin, members)
-        seq = self._draft(event.origin, members, {"table_name": escape(table)}, judged=True)
-        if not replayed:
+        seq = self._draft(event.origin, members, {"table_name": escape(table)})
+        if "replay_of" not in members:
             self._images.truncate(table, seq)
 
     def _baseline(self, event: Baseline) -> None:
@@ -198,24 +198,16 @@ class Assembly:
     # What they share.
 
     def _draft(
-        self,
-        origin: Origin,
-        members: dict[str, Any],
-        row: dict[str, str] | None = None,
-        ordinal: int = 0,
-        *,
-        judged: bool = False,
+        self, origin: Origin, members: dict[str, Any], row: dict[str, str] | None = None, ordinal: int = 0
     ) -> int:
-        """Give an entry its place in the log; returns its seq. ``judged``: already looked at for being a replay."""
-        if not judged:
-            self._replay(origin, members)
-        clocks = [clock for clock in (origin.committed_at, origin.captured_at) if clock is not None]
-        self._ordered_at = max(self._ordered_at, min(clocks, default=0))
-        seq = self._seq
-        self._seq += 1
+        """Give an entry of a rarer kind than ``change`` its place in the log; returns its seq."""
+        replay = self._judge(origin)
+        seq, ordered_at = self._place(origin)
         row = row or {}
-        members |= self._members_of(origin, ordinal)
-        members["seq"], members["ordered_at"] = str(seq), str(self._ordered_at)
+        members |= self._identity.members(origin, ordinal)
+        members["seq"], members["ordered_at"] = str(seq), str(ordered_at)
+        if replay is not None:
+            members["replay_of"] = replay
         if self._epoch is not None:
             members["epoch"] = self._epoch
         if "operation" in members:
@@ -226,6 +218,23 @@ class Assembly:
         row["kafka_offset"] = members["offset"]
         transaction = origin.transaction
         if transaction is not None:
+            members["transaction"] = Transaction(id=transaction.id, order=str(transaction.order))
+            row["transaction_id"] = escape(transaction.id)
+        self._add(seq, Draft(members, row), origin)
+        return seq
+
+    def _place(self, origin: Origin) -> tuple[int, int]:
+        """The next seq, and the ordered clock there (docs/formats.md §3.4)."""
+        committed, captured = origin.committed_at, origin.captured_at
+        clock = min(committed, captured) if committed is not None and captured is not None else committed or captured
+        self._ordered_at = max(self._ordered_at, clock or 0)
+        seq = self._seq
+        self._seq += 1
+        return seq, self._ordered_at
+
+    def _add(self, seq: int, draft: Draft | ChangeDraft, origin: Origin) -> None:
+        transaction = origin.transaction
+        if transaction is not None:
             if self._open != transaction.id:
                 raise Halted(
                     "transaction-without-begin",
@@ -233,17 +242,15 @@ class Assembly:
                     hint="compare the source with the warehouse before going on; the connector lost events",
                 )
             self._open_count += 1
-            members["transaction"] = Transaction(id=transaction.id, order=str(transaction.order))
-            row["transaction_id"] = escape(transaction.id)
-        self._drafts.add(Draft(members, row), foldable=transaction is not None)
+        self._drafts.add(seq, draft, foldable=transaction is not None)
         if self._open is None:
             self._drafts.finish()
-        return seq
 
     def _introduce(self, event: ProtectedEvent) -> bool:
         """Describe a table version that this log has not described yet (kind ``schema``, ordinal 0, same record)."""
         table = event.table
         triple = (table.table, table.schema_digest, table.plan_digest)
+        self._introduced.add(table)
         if triple in self._known:
             return False
         self._known.add(triple)
@@ -258,20 +265,19 @@ class Assembly:
         self._versions.append((*triple, self._draft(origin, members, {"table_name": escape(table.table)})))
         return True
 
-    def _replay(self, origin: Origin, members: dict[str, Any]) -> bool:
-        """Flag what the log has already; anything else becomes the high-water."""
+    def _judge(self, origin: Origin) -> str | None:
+        """What ``replay_of`` says of an event that the log has already; any other becomes the high-water."""
         if origin.commit is None:
-            return False
+            return None
         here = (origin.commit, origin.transaction.order if origin.transaction else 0)
         if self._high is not None and here <= self._high:
-            members["replay_of"] = f"{here[0]}/{here[1]}"
-            return True
+            return f"{here[0]}/{here[1]}"
         self._high = here
-        return False
+        return None
 
     def _watch_epoch(self, event: ProtectedEvent) -> None:
         """The heartbeat table tells which source this is; another one than before must not go on as if it were."""
-        if event.table.table != HEARTBEAT_TABLE or event.after is None:
+        if event.after is None:
             return
         image = msgspec.json.decode(event.after)
         system, timeline = image.get("system_identifier"), image.get("timeline")
@@ -290,3 +296,9 @@ class Assembly:
                 hint="a restored or failed-over source may have lost commits: compare it with the warehouse first",
             )
         self._epoch = epoch
+
+
+def _flags(event: ProtectedEvent) -> tuple[Flag, ...]:
+    if event.before_missing:
+        return ("before-missing", "keyless") if event.table.keyless else ("before-missing",)
+    return ("keyless",) if event.table.keyless else ()

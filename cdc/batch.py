@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import msgspec
+
 from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Truncate
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedTable
@@ -42,26 +44,31 @@ class Standing:
         return (origin.commit, origin.transaction.order if origin.transaction else 0) <= self.high
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    """One row of ``audit.entry``: the fields of COPY's text format in the order of
-    ``cdc.warehouse.commit.ENTRY_COLUMNS``.
-    """
+class EntryRow(msgspec.Struct, frozen=True, gc=False):
+    """One row of ``audit.entry``: a line of COPY's text format with ``cdc.warehouse.commit.ENTRY_COLUMNS``."""
 
-    fields: tuple[str, ...] = field(repr=False)
+    line: bytes
     leaf: bytes
 
+    def __repr__(self) -> str:
+        return f"EntryRow(leaf={self.leaf.hex()})"
 
-@dataclass(slots=True)
-class StateChange:
-    """The last image of one row key in a batch (``copies`` is the change of the count, for rows without a key)."""
+
+class StateChange(msgspec.Struct, gc=False):
+    """The last image of one row key in a batch (``copies`` is the change of the count, for rows without a key).
+
+    ``line``: a line of COPY's text format with the columns of the state table.
+    """
 
     seq: int
     version: int | None
     committed_at: int | None
-    texts: tuple[str, ...] = field(repr=False)
+    line: str
     deleted: bool = False
     copies: int = 0
+
+    def __repr__(self) -> str:
+        return f"StateChange(seq={self.seq}, version={self.version})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,13 @@ def cut(events: Sequence[Event], *, inside: bool, limit: int) -> int:
     boundary = 0
     last_entry = 0
     for index, event in enumerate(events):
-        if isinstance(event, Begin):
+        kind = type(event)
+        if kind is ChangeEvent:
+            if event.origin.transaction is not None:
+                last_entry = index
+        elif kind is Begin:
             inside = True
-        elif isinstance(event, End):
+        elif kind is End:
             inside = False
         elif bears_transaction_entry(event):
             last_entry = index

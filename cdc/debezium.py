@@ -19,10 +19,12 @@ import msgspec
 
 from cdc.envelope import Malformed, MessageEnvelope, SourceInfo, origin_of, transaction_id
 from cdc.errors import RecordError
-from cdc.event import Baseline, Begin, End, Event, LogicalMessage, Origin, Record, Skipped
+from cdc.event import Baseline, Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Record, Skipped
 from cdc.rows import RowDecoder, table_version
 
 _SPLIT = b',"payload":'
+_NEAR = 4
+"""Schemas that are looked at before a table's that has not been seen lately."""
 _MESSAGE_COLLECTION = "LogicalDecodingMessageMonitor$"
 
 Decode = Callable[[Record, memoryview], Event]
@@ -55,12 +57,14 @@ class Decoder:
         value = record.value
         if value is None:
             return self._tombstone(record)
-        at = value.find(_SPLIT)
-        if at < 0 or not value.startswith(b'{"schema":') or value[-1:] != b"}":
+        if value[-1:] != b"}":
             raise Malformed("not-connect-json")
-        event = self._decoder(record, value, at)(record, memoryview(value)[at + len(_SPLIT) : -1])
-        if type(event) is not Skipped:  # a heartbeat may stand between a delete and its tombstone
-            self._deleted = _key_digest(record) if getattr(event, "operation", None) == "d" else None
+        prefix, decode = self._decoder(record, value)
+        event = decode(record, memoryview(value)[len(prefix) : -1])
+        if type(event) is ChangeEvent:
+            self._deleted = _key_digest(record) if event.operation == "d" else None
+        elif type(event) is not Skipped:  # a heartbeat may stand between a delete and its tombstone
+            self._deleted = None
         return event
 
     def _tombstone(self, record: Record) -> Event:
@@ -70,24 +74,24 @@ class Decoder:
         self._deleted = None
         return Skipped(Origin(record.offset, _produced_at(record)), "tombstone")
 
-    def _decoder(self, record: Record, value: bytes, at: int) -> Decode:
+    def _decoder(self, record: Record, value: bytes) -> tuple[bytes, Decode]:
+        """What the value begins with, through ``"payload":``, and the decoder of what follows."""
         key = record.key or b""
         for index, (prefix, key_prefix, decode) in enumerate(self._known):
-            if (
-                len(prefix) == at
-                and value.startswith(prefix)
-                and key.startswith(key_prefix)
-                and (bool(key) == bool(key_prefix))
-            ):
-                if index:
+            if value.startswith(prefix) and key.startswith(key_prefix) and bool(key) == bool(key_prefix):
+                if index > _NEAR:
                     self._known.insert(0, self._known.pop(index))
-                return decode
+                return prefix, decode
+        at = value.find(_SPLIT)
+        if at < 0 or not value.startswith(b'{"schema":'):
+            raise Malformed("not-connect-json")
         key_at = key.find(_SPLIT) if key else 0
         if key_at < 0:
             raise Malformed("key-not-connect-json")
         decode = _decoder_for(value, at, _schema(key[:key_at]) if key else None)
-        self._known.insert(0, (value[:at], key[:key_at], decode))
-        return decode
+        prefix, key_prefix = value[: at + len(_SPLIT)], key[: key_at + len(_SPLIT)] if key else b""
+        self._known.insert(0, (prefix, key_prefix, decode))
+        return prefix, decode
 
 
 def _produced_at(record: Record) -> int:

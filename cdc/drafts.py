@@ -6,20 +6,21 @@ follows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from binascii import hexlify
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from cdc.batch import EntryRow
-from cdc.copytext import NULL
-from cdc.entry import End, Entry, Transaction, encode, leaf
+from cdc.copytext import NULL, escape
+from cdc.entry import MAX_ENTRY, Change, ChangeForm, End, Entry, Transaction, encode, leaf
 
 _PROJECTED = (
     "committed_at", "table_name", "row_key", "operation", "version", "prev", "transaction_id", "subject",
     "subject_before", "kafka_offset",
 )  # fmt: skip
+_NULL = NULL.encode()
 
 
 @dataclass(slots=True)
@@ -29,6 +30,59 @@ class Draft:
     members: dict[str, Any]
     row: dict[str, str]
 
+    def fold(self, end: End) -> None:
+        """Take the end of the transaction."""
+        transaction: Transaction = self.members["transaction"]
+        self.members["transaction"] = msgspec.structs.replace(transaction, end=end)
+
+    def finish(self) -> tuple[EntryRow, str | None]:
+        """Its row, and its body where it needs one."""
+        entry, body = encode(Entry(**self.members))
+        hashed = leaf(entry)
+        projected = [self.row.get(column, NULL) for column in _PROJECTED]
+        own = (self.members["seq"], self.members["kind"], self.members["ordered_at"])
+        line = "\t".join((*own, *projected, self.members["ordinal"])).encode()
+        return EntryRow(b"%b\t%b\t\\\\x%b" % (line, _copied(entry), hexlify(hashed)), hashed), _decoded(body)
+
+
+class ChangeDraft(msgspec.Struct, gc=False):
+    """A change, and how changes of its table are written. ``table_name``: COPY text."""
+
+    change: Change
+    form: ChangeForm
+    table_name: bytes
+
+    def fold(self, end: End) -> None:
+        """Take the end of the transaction."""
+        self.change.end = end
+
+    def finish(self) -> tuple[EntryRow, str | None]:
+        """Its row, and its body where it needs one."""
+        change = self.change
+        entry, body = self.form.write(change), None
+        if len(entry) > MAX_ENTRY:
+            entry, body = encode(self.form.entry(change))
+        hashed = leaf(entry)
+        subject, before = change.subject_after or change.subject_before, change.subject_before
+        line = b"%d\tchange\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%b\t\\\\x%b" % (
+            change.seq,
+            change.ordered_at,
+            change.committed_at,
+            self.table_name,
+            _row_key(change.key),
+            change.operation.encode(),
+            b"%d" % change.version if change.version is not None else _NULL,
+            b"%d" % change.prev if change.prev is not None else _NULL,
+            escape(change.transaction[0]).encode() if change.transaction is not None else _NULL,
+            subject.encode() if subject is not None else _NULL,
+            before.encode() if before is not None and before != subject else _NULL,
+            change.offset,
+            change.ordinal,
+            _copied(entry),
+            hexlify(hashed),
+        )
+        return EntryRow(line, hashed), _decoded(body)
+
 
 class Drafts:
     """The entries of one batch, in order. ``rows`` and ``bodies`` grow as drafts are finished."""
@@ -36,15 +90,15 @@ class Drafts:
     def __init__(self) -> None:
         self.rows: list[EntryRow] = []
         self.bodies: list[tuple[int, str]] = []
-        self._waiting: list[Draft] = []
-        self._foldable: Draft | None = None
+        self._waiting: list[tuple[int, Draft | ChangeDraft]] = []
+        self._foldable: Draft | ChangeDraft | None = None
 
-    def add(self, draft: Draft, *, foldable: bool) -> None:
+    def add(self, seq: int, draft: Draft | ChangeDraft, *, foldable: bool) -> None:
         """Take a draft; ``foldable`` when the end of its transaction may be folded into it."""
         if foldable:
             self.finish()
             self._foldable = draft
-        self._waiting.append(draft)
+        self._waiting.append((seq, draft))
 
     def begin(self) -> None:
         """A transaction begins: no entry of an earlier one takes its end."""
@@ -54,25 +108,29 @@ class Drafts:
         """Fold the end into the transaction's last entry; False when it has none."""
         if self._foldable is None:
             return False
-        transaction: Transaction = self._foldable.members["transaction"]
-        self._foldable.members["transaction"] = msgspec.structs.replace(transaction, end=end)
+        self._foldable.fold(end)
         self._foldable = None
         return True
 
     def finish(self) -> None:
         """Turn all waiting drafts into rows."""
-        for draft in self._waiting:
-            self._finish(draft.members, draft.row)
+        for seq, draft in self._waiting:
+            row, body = draft.finish()
+            self.rows.append(row)
+            if body is not None:
+                self.bodies.append((seq, body))
         self._waiting.clear()
 
-    def _finish(self, members: dict[str, Any], row: Mapping[str, str]) -> None:
-        entry, body = encode(Entry(**members))
-        seq = members["seq"]
-        if body is not None:
-            self.bodies.append((int(seq), body.decode()))
-        hashed = leaf(entry)
-        projected = tuple([row.get(column, NULL) for column in _PROJECTED])
-        text = entry.decode().replace("\\", "\\\\")  # control characters are escaped already: only backslashes are left
-        projected += (members["ordinal"], text, "\\\\x" + hashed.hex())
-        fields = (seq, members["kind"], members["ordered_at"], *projected)
-        self.rows.append(EntryRow(fields, hashed))
+
+def _row_key(key: bytes) -> bytes:
+    """The row key's column: an array as it is, a text (of a row without a key) without its quotes."""
+    return key[1:-1] if key[:1] == b'"' else _copied(key)
+
+
+def _copied(text: bytes) -> bytes:
+    """Canonical bytes in COPY's text format: of what it reserves they hold only backslashes."""
+    return text.replace(b"\\", b"\\\\") if b"\\" in text else text
+
+
+def _decoded(body: bytes | None) -> str | None:
+    return body.decode() if body is not None else None

@@ -7,7 +7,7 @@ otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -22,17 +22,23 @@ Image: TypeAlias = tuple[Value, ...]
 """A row's values in the order of :attr:`TableVersion.columns`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+KEY_CHANGE = frozenset({"__debezium.newkey", "__debezium.oldkey"})
+"""Headers of the two halves of a key change (Debezium documentation, "Primary key updates"); no other is read."""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One Kafka record as delivered. ``timestamp_ms`` is Kafka's, in milliseconds."""
 
     topic: str
     partition: int
     offset: int
-    key: bytes | None = field(repr=False)
-    value: bytes | None = field(repr=False)
-    headers: tuple[tuple[str, bytes], ...] = field(repr=False)
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
     timestamp_ms: int
+
+    def __repr__(self) -> str:
+        return f"Record({self.topic}/{self.partition} offset {self.offset})"
 
 
 @dataclass(frozen=True, slots=True)

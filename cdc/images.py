@@ -51,8 +51,8 @@ class LastImages:
         if event.operation != "d":
             self._count(event, event.key, event.state, seq, 1)
 
-    def _count(self, event: ProtectedEvent, key: str, texts: tuple[str, ...], seq: int, change: int) -> None:
+    def _count(self, event: ProtectedEvent, key: str, line: str, seq: int, change: int) -> None:
         rows = self.changes.setdefault(event.table, {})
-        row = rows.setdefault(key, StateChange(seq, None, event.origin.committed_at, texts))
+        row = rows.setdefault(key, StateChange(seq, None, event.origin.committed_at, line))
         row.copies += change
         row.seq, row.committed_at = seq, event.origin.committed_at

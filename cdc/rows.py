@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cdc.envelope import Block, Malformed, SourceInfo, origin_of
-from cdc.event import ChangeEvent, Column, Event, Image, Operation, Record, TableVersion, Truncate, Value
+from cdc.event import KEY_CHANGE, ChangeEvent, Column, Event, Image, Operation, Record, TableVersion, Truncate, Value
 from cdc.values import INTEGERS, TEXTS, field_type, from_json, value_of
 
 PLACEHOLDER = "__debezium_unavailable_value"
@@ -86,12 +86,13 @@ class RowDecoder:
         if missing and after is not None:
             # Only without a before image can the placeholder mean "not sent"; with one it is what somebody wrote.
             after = tuple(UNAVAILABLE if value == PLACEHOLDER else value for value in after)
-        return ChangeEvent(origin, self.version, operation, before, after, self._other_key(record), missing)
+        other = self._other_key(record) if record.headers else None
+        return ChangeEvent(origin, self.version, operation, before, after, other, missing)
 
     def _other_key(self, record: Record) -> tuple[Value, ...] | None:
         """The other half's key of a key change (Debezium headers ``__debezium.newkey`` and ``__debezium.oldkey``)."""
         for name, content in record.headers:
-            if name in {"__debezium.newkey", "__debezium.oldkey"}:
+            if name in KEY_CHANGE:
                 fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
                 return tuple(from_json(bytes(fields[column])) for column in self.version.key)
         return None

@@ -20,8 +20,9 @@ from cdc.debezium import Decoder
 from cdc.errors import Fenced, Halted, RecordError
 from cdc.event import Event
 from cdc.heads import Heads
+from cdc.identity import Identity
 from cdc.protect import ProtectedEvent, ProtectedTable, Protector
-from cdc.sequencer import Identity, Sequencer
+from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
 from cdc.telemetry import Progress
 from cdc.warehouse import lease

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 
 from cdc.errors import ConfigError, Halted, TransientError, Unreachable
-from cdc.event import Record
+from cdc.event import KEY_CHANGE, Record
 
 _FATAL = frozenset(
     {
@@ -103,6 +103,7 @@ class Stream:
             {
                 "fetch.wait.max.ms": "20",
                 "queued.max.messages.kbytes": "65536",
+                "fetch.queue.backoff.ms": "5",  # the default waits a second whenever its queue was full
                 **kafka,
                 "group.id": f"cdc-audit-{log}",
                 "client.id": f"cdc-replicate-{log}",
@@ -240,15 +241,15 @@ class Stream:
 
 
 def _record(message: Message) -> Record:
-    headers: Any = message.headers() or ()
+    headers: Any = message.headers()
     return Record(
-        topic=message.topic() or "",
-        partition=0,
-        offset=int(message.offset() or 0),
-        key=message.key(),
-        value=message.value(),
-        headers=tuple((name, value or b"") for name, value in headers if name[:22] != "__debezium.context.con"),
-        timestamp_ms=message.timestamp()[1],
+        message.topic() or "",
+        0,
+        int(message.offset() or 0),
+        message.key(),
+        message.value(),
+        tuple([header for header in headers if header[0] in KEY_CHANGE and header[1]]) if headers else (),
+        message.timestamp()[1],
     )
 
 

@@ -108,7 +108,8 @@ def state_type(source_type: str, wire: str) -> str:
     return _SAME.get(source_type, "text")
 
 
-def _plain(text: str) -> str:
+def as_it_is(text: str) -> str:
+    """The conversion of types whose text PostgreSQL reads as Debezium writes it."""
     return text
 
 
@@ -168,4 +169,4 @@ _CONVERSIONS: dict[str, Callable[[str], str]] = {
 
 def state_text(source_type: str) -> Callable[[str], str]:
     """How a clear value's text becomes the input text of its state column."""
-    return _CONVERSIONS.get(source_type, _plain)
+    return _CONVERSIONS.get(source_type, as_it_is)

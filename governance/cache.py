@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
-    """At most two times ``limit`` items, in two dicts: when the young one is full, the old one goes.
+class Recent(dict[K, V | None]):
+    """At most two times ``limit`` items: ``cache[key]`` is the item, or None.
 
-    Whatever is used moves to the young dict, so an item is forgotten only after ``limit`` others were used since. A hit
-    costs one dict look-up; no list is kept in order.
+    This dict is the young generation; when it is full it becomes the old one, and the old one goes. Whatever is used
+    moves to the young one, so an item is forgotten only after ``limit`` others were used since. A hit costs one look-up
+    in a dict and no call.
     """
 
-    __slots__ = ("_limit", "_old", "_young")
+    __slots__ = ("_limit", "_old")
 
     def __init__(self, limit: int) -> None:
+        super().__init__()
         self._limit = limit
-        self._young: dict[K, V] = {}
-        self._old: dict[K, V] = {}
+        self._old: dict[K, V | None] = {}
 
-    def get(self, key: K) -> V | None:
-        """The item, or None."""
-        value = self._young.get(key)
-        if value is None:
-            value = self._old.get(key)
-            if value is not None:
-                self.put(key, value)
+    def __missing__(self, key: K) -> V | None:
+        value = self._old.get(key)
+        if value is not None:
+            self.put(key, value)
         return value
+
+    def get(self, key: K, default: V | None = None) -> V | None:  # type: ignore[override]
+        """The item, or ``default``."""
+        value = self[key]
+        return default if value is None else value
 
     def put(self, key: K, value: V) -> None:
         """Keep an item."""
-        if len(self._young) >= self._limit:
-            self._old, self._young = self._young, {}
-        self._young[key] = value
+        if super().__len__() >= self._limit:
+            self._old = dict(self)
+            super().clear()
+        self[key] = value
 
     def clear(self) -> None:
         """Forget everything."""
-        self._young, self._old = {}, {}
+        super().clear()
+        self._old = {}
 
     def __len__(self) -> int:
-        return len(self._young | self._old)
+        return len(self._old.keys() | self.keys())
 
     def __repr__(self) -> str:
         return f"Recent({len(self)} items)"

@@ -102,13 +102,18 @@ class Keys:
                 self._data_keys.put((subject.label, tier), data_keys[KeyName(row.id, tier, row.generation)])
             self._subjects.put((type_, texts[type_, digest]), subject)
 
+    def lacking_tokens(self, domain: str, texts: Iterable[str]) -> list[str]:
+        """Those of ``texts`` whose tokens are not known here. No I/O."""
+        known = self._tokens
+        return [text for text in texts if known[domain, text] is None]
+
     def ensure_tokens(self, wanted: Mapping[str, Mapping[str, Subject]]) -> None:
         """Make tokens known (domain → text → the subject to seal the value under, when it has no token yet)."""
         missing = [
             (domain, text, subject)
             for domain, texts in wanted.items()
             for text, subject in texts.items()
-            if self._tokens.get((domain, text)) is None
+            if self._tokens[domain, text] is None
         ]
         if not missing:
             return
@@ -125,16 +130,16 @@ class Keys:
 
     def subject(self, type_: str, text: str) -> Subject:
         """The subject with this text in its subject column. A look-up once ensured; goes to the store otherwise."""
-        while (found := self._subjects.get((type_, text))) is None:
+        while (found := self._subjects[type_, text]) is None:
             self.ensure_subjects({type_: (text,)})
         return found
 
     def cipher(self, subject: Subject, tier: int = 0) -> CellCipher:
         """Seals the cells of ``subject`` in ``tier``. A look-up once ensured; goes to the store otherwise."""
         name = (subject.label, tier)
-        found = self._ciphers.get(name)
+        found = self._ciphers[name]
         if found is None:
-            while (key := self._data_keys.get(name)) is None:
+            while (key := self._data_keys[name]) is None:
                 self._ensure_data_keys({name: subject})
             found = CellCipher(key, seal.header(subject.id, tier, subject.generation))
             self._ciphers.put(name, found)
@@ -142,7 +147,7 @@ class Keys:
 
     def token(self, domain: str, text: str) -> str:
         """The token of an ensured value. GovernanceError when it never was: minting needs a subject to seal under."""
-        found = self._tokens.get((domain, text))
+        found = self._tokens[domain, text]
         if found is None:  # pushed out of the cache since it was ensured
             self._ensure_secrets({("token-index", domain)})
             found = self._vault.existing_token(domain, self._token_digest(domain, text))
@@ -187,11 +192,11 @@ class Keys:
         return f"Keys({self._vault!r})"
 
     def _has_subject(self, type_: str, text: str, tiers: Collection[int]) -> bool:
-        subject = self._subjects.get((type_, text))
+        subject = self._subjects[type_, text]
         if subject is None:
             return False
         for tier in tiers:  # noqa: SIM110 - all() over a generator doubles the time of a batch whose subjects are known
-            if self._data_keys.get((subject.label, tier)) is None:
+            if self._data_keys[subject.label, tier] is None:
                 return False
         return True
 
@@ -207,7 +212,7 @@ class Keys:
         names = {
             KeyName(subject.id, label_tier[1], subject.generation): label_tier
             for label_tier, subject in wanted.items()
-            if self._data_keys.get(label_tier) is None
+            if self._data_keys[label_tier] is None
         }
         if names:
             for name, key in self._vault.data_keys(names.keys()).items():

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from cdc.batch import Batch, Standing, cut
 from cdc.debezium import Decoder
 from cdc.event import Record
+from cdc.identity import Identity
 from cdc.ledger.merkle import Edge
 from cdc.protect import Protector
-from cdc.sequencer import Identity, Sequencer
+from cdc.sequencer import Sequencer
 from governance import policy
 from tests.memory_keys import MemoryKeys
 
@@ -283,8 +284,7 @@ class Worker:
 def entries(batches: list[Batch]) -> list[tuple[int, str, str | None, str]]:
     """As the independent reader takes them: seq, entry, body, leaf."""
     bodies = {seq: body for batch in batches for seq, body in batch.bodies}
+    rows = [(row.line.decode().split("\t"), row.leaf) for batch in batches for row in batch.rows]
     return [
-        (int(row.fields[0]), row.fields[14].replace("\\\\", "\\"), bodies.get(int(row.fields[0])), row.leaf.hex())
-        for batch in batches
-        for row in batch.rows
+        (int(fields[0]), fields[14].replace("\\\\", "\\"), bodies.get(int(fields[0])), leaf.hex()) for fields, leaf in rows
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from functools import cache
 
 from governance import seal
 from governance.keys import Subject
@@ -14,16 +16,22 @@ class MemoryKeys:
     def ensure_subjects(self, wanted: dict, tiers: tuple[int, ...] = (0,)) -> None:
         """Nothing to do."""
 
+    def lacking_tokens(self, _domain: str, texts: Iterable[str]) -> list[str]:
+        return list(texts)
+
     def ensure_tokens(self, wanted: dict) -> None:
         """Nothing to do."""
 
+    @cache  # noqa: B019 - as the real one does
     def subject(self, type_: str, text: str) -> Subject:
         name = hashlib.sha256(f"{type_}/{text}".encode()).digest()[:16]
         return Subject(name, 1, f"{name.hex()}/1")
 
+    @cache  # noqa: B019
     def cipher(self, subject: Subject, tier: int = 0) -> seal.CellCipher:
         key = hashlib.sha512(f"{subject.label}/{tier}".encode()).digest()
         return seal.CellCipher(key, seal.header(subject.id, tier, subject.generation))
 
+    @cache  # noqa: B019
     def token(self, domain: str, text: str) -> str:
         return "tok_" + hashlib.sha256(f"{domain}/{text}".encode()).hexdigest()[:32]

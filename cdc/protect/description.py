@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdc.copytext import escape
 from cdc.entry import canonical, digest
 from cdc.event import TableVersion, Value
 from cdc.protect.model import ProtectedTable, StateColumn
@@ -41,4 +42,6 @@ def describe(source: str, name: str, version: TableVersion, plan: Plan) -> Prote
         plan_digest=plan.digest,
         content=canonical({"columns": columns, "key": key, "plan": plan.content()}),
         state_columns=state,
+        copied_name=escape(name).encode(),
+        keyless=version.keyless,
     )

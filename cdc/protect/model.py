@@ -22,7 +22,10 @@ class StateColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProtectedTable:
-    """A table version under a plan: its names and digests, and the columns its state has."""
+    """A table version under a plan: its names and digests, and the columns its state has.
+
+    ``copied_name``: ``table`` in COPY's text format. ``keyless``: rows have no key, so state counts copies.
+    """
 
     source: str
     version: TableVersion
@@ -32,19 +35,16 @@ class ProtectedTable:
     plan_digest: str
     content: bytes = field(repr=False)
     state_columns: tuple[StateColumn, ...]
-
-    @property
-    def keyless(self) -> bool:
-        """Rows have no key: state counts copies."""
-        return self.version.keyless
+    copied_name: bytes
+    keyless: bool
 
 
 class ProtectedEvent(msgspec.Struct, frozen=True, gc=False):
     """A row change whose images hold no plaintext that the policy protects.
 
-    ``key``, ``before``, ``after`` and ``linked_key`` are canonical bytes. ``state`` holds the COPY texts of the row
-    after the change (of the key columns alone after a delete). ``before_key`` is set for keyless rows that had a before
-    image.
+    ``key``, ``before``, ``after`` and ``linked_key`` are canonical bytes. ``state`` is a line of COPY's text format:
+    the row after the change (the key columns alone after a delete). ``before_key`` is set for keyless rows that had a
+    before image.
     """
 
     origin: Origin
@@ -55,9 +55,9 @@ class ProtectedEvent(msgspec.Struct, frozen=True, gc=False):
     after: bytes | None
     subject_before: str | None
     subject_after: str | None
-    state: tuple[str, ...]
+    state: str
     before_key: str | None = None
-    before_state: tuple[str, ...] | None = None
+    before_state: str | None = None
     linked_key: bytes | None = None
     before_missing: bool = False
 

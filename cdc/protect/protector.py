@@ -35,14 +35,17 @@ class Protector:
 
     def _ensure(self, events: Iterable[Event]) -> None:
         """Subjects first, then tokens, each in one round trip when anything is new."""
+        changes: dict[TableVersion, list[ChangeEvent]] = {}
+        for event in events:
+            if type(event) is ChangeEvent:
+                changes.setdefault(event.table, []).append(event)
         subjects: dict[str, set[str]] = {"source": {self._source}}
-        changes = [(self._table(event.table), event) for event in events if type(event) is ChangeEvent]
-        for table, event in changes:
-            table.collect_subjects(event, subjects)
+        for version, group in changes.items():
+            self._table(version).subjects(group, subjects)
         self._keys.ensure_subjects(subjects)
         tokens: dict[str, dict[str, Subject]] = {}
-        for table, event in changes:
-            table.collect_tokens(event, tokens)
+        for version, group in changes.items():
+            self._tables[version].tokens(group, tokens)
         if tokens:
             self._keys.ensure_tokens(tokens)
 

@@ -111,11 +111,11 @@ def _advance(
 def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None:
     stored = 0
     if batch.rows:
-        prefix = escape(log) + "\t"
+        prefix = escape(log).encode() + b"\t"
         stored = copy(
             cursor,
             f"audit.{quoted('entry_' + log)} (log, {', '.join(ENTRY_COLUMNS)})",
-            (prefix + "\t".join(row.fields) for row in batch.rows),
+            prefix + (b"\n" + prefix).join([row.line for row in batch.rows]) + b"\n",
         )
     added = batch.end.edge.size - batch.start.edge.size
     if stored != added:
@@ -124,7 +124,7 @@ def _entries(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> None
         copy(
             cursor,
             "audit.body (log, seq, body)",
-            (f"{escape(log)}\t{seq}\t{escape(body)}" for seq, body in batch.bodies),
+            "".join([f"{escape(log)}\t{seq}\t{escape(body)}\n" for seq, body in batch.bodies]).encode(),
         )
     if batch.versions:
         cursor.executemany(

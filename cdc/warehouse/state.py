@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 
 import psycopg2
 
@@ -54,19 +55,24 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
             " WHERE log = %s AND table_name = %s AND suspended_code IS NULL",
             (code, message, seq, log, table),
         )
-    for number, (protected, changes) in enumerate(batch.changes.items()):
+    for protected, changes in batch.changes.items():
         if changes:
-            _apply(cursor, log, protected, changes, f"stage_{number}")
+            _apply(cursor, log, protected, changes)
 
 
 def _apply(
-    cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, changes: Mapping[str, StateChange], stage: str
+    cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, changes: Mapping[str, StateChange]
 ) -> None:
     names = [quoted(column.name) for column in table.state_columns]
     target = f"{quoted(log + '_state')}.{quoted(state_name(table))}"
     listed = "".join(f", {name}" for name in names)
     own = "_key, _seq, _committed_at, _copies" if table.keyless else "_key, _version, _seq, _committed_at, _deleted"
-    cursor.execute(f"CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS SELECT {own}{listed} FROM {target} WITH NO DATA")
+    # Made once per table version and connection; its name says of what.
+    stage = f"stage_{sha256((target + listed).encode()).hexdigest()[:24]}"
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
+        f" AS SELECT {own}{listed} FROM {target} WITH NO DATA"
+    )
     _stage(cursor, stage, table.keyless, changes)
     parts = {"table": target, "columns": listed, "stage": stage}
     if table.keyless:
@@ -87,13 +93,12 @@ def _apply(
 
 
 def _stage(cursor: psycopg2.extensions.cursor, stage: str, keyless: bool, changes: Mapping[str, StateChange]) -> None:
-    def line(key: str, row: StateChange) -> str:
-        at = str(row.committed_at) if row.committed_at is not None else NULL
-        own = (
-            f"{escape(key)}\t{row.seq}\t{at}\t{row.copies}"
-            if keyless
-            else f"{escape(key)}\t{row.version}\t{row.seq}\t{at}\t{'t' if row.deleted else 'f'}"
-        )
-        return "\t".join((own, *row.texts))
-
-    copy(cursor, stage, (line(key, row) for key, row in changes.items()))
+    lines = []
+    for key, row in changes.items():
+        at = row.committed_at if row.committed_at is not None else NULL
+        tail = f"\t{row.line}\n" if row.line else "\n"
+        if keyless:
+            lines.append(f"{escape(key)}\t{row.seq}\t{at}\t{row.copies}{tail}")
+        else:
+            lines.append(f"{escape(key)}\t{row.version}\t{row.seq}\t{at}\t{'t' if row.deleted else 'f'}{tail}")
+    copy(cursor, stage, "".join(lines).encode())

@@ -69,7 +69,7 @@ def test_batch_boundaries_never_show(random, steps, crashing):
     whole = in_one_batch(history)
     parts = in_many(history, random, crashing=crashing)
     assert entries(parts) == entries([whole])
-    assert [row.fields for part in parts for row in part.rows] == [row.fields for row in whole.rows]
+    assert [row.line for part in parts for row in part.rows] == [row.line for row in whole.rows]
     assert parts[-1].end == whole.end
     for earlier, later in pairwise(parts):
         assert earlier.end == later.start

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import traceback
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cdc.debezium import Decoder
 from cdc.errors import RecordError

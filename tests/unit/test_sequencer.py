@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from cdc.errors import Halted, LedgerError
@@ -253,7 +254,7 @@ def test_a_row_whose_record_has_no_key_is_told_apart():
     """The schema pair decides; the same table with and without a key are two versions of it."""
     feed = Feed()
     keyed = feed.row(ORDERS, "r", None, ROW, snapshot="true")
-    feed.records.append(replace(keyed, key=None, offset=1))
+    feed.records.append(msgspec.structs.replace(keyed, key=None, offset=1))
     log = log_of(feed)
     assert [entry["kind"] for entry in log] == ["schema", "change", "schema", "change"]
     assert isinstance(log[3]["key"], str)

@@ -1,0 +1,77 @@
+"""Which entry of which record: the members that every record-borne entry of one log has, and its salt. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from cdc.entry import ChangeForm
+from cdc.event import Origin
+from cdc.protect import ProtectedTable
+
+_BLOCK = 64
+"""Bytes of a block of SHA-256 (RFC 2104, B)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is the same in every entry of a log."""
+
+    log: str
+    origin: str
+    topic_id: str
+    partition: int
+
+
+class EntryIdentity:
+    """Says of each entry of a log which record it is of (docs/formats.md §3). ``salt_key`` is the origin's."""
+
+    def __init__(self, identity: Identity, salt_key: bytes) -> None:
+        self._identity = identity
+        self._place = f"{identity.topic_id}/{identity.partition}"
+        self._fixed = {
+            "origin": identity.origin,
+            "partition": str(identity.partition),
+            "topic_id": identity.topic_id,
+        }
+        key = (sha256(salt_key).digest() if len(salt_key) > _BLOCK else salt_key).ljust(_BLOCK, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in key))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in key))
+        self._forms: dict[ProtectedTable, ChangeForm] = {}
+
+    def members(self, origin: Origin, ordinal: int) -> dict[str, Any]:
+        """The members that every record-borne entry has."""
+        members: dict[str, Any] = {
+            **self._fixed,
+            "offset": str(origin.offset),
+            "ordinal": str(ordinal),
+            "produced_at": str(origin.produced_at),
+            "salt": self.salt(origin.offset, ordinal),
+        }
+        if origin.captured_at is not None:
+            members["captured_at"] = str(origin.captured_at)
+        if origin.committed_at is not None:
+            members["committed_at"] = str(origin.committed_at)
+        return members
+
+    def form(self, table: ProtectedTable) -> ChangeForm:
+        """How changes of this table version are written in this log."""
+        form = self._forms.get(table)
+        if form is None:
+            form = self._forms[table] = ChangeForm(
+                origin=self._identity.origin,
+                partition=self._identity.partition,
+                topic_id=self._identity.topic_id,
+                table=table.table,
+                schema=table.schema_digest,
+                plan=table.plan_digest,
+            )
+        return form
+
+    def salt(self, offset: int, ordinal: int) -> str:
+        """``docs/formats.md`` §3.5: HMAC-SHA256 from copied states, which spares two of its four blocks."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{self._place}/{offset}/{ordinal}".encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()[:32]
