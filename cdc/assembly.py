@@ -12,9 +12,9 @@ from msgspec import Raw
 
 from cdc.batch import Batch, Standing
 from cdc.copytext import escape
-from cdc.drafts import ChangeDraft, Draft, Drafts
-from cdc.entry import Change, Flag, Transaction, canonical, qualified_name
+from cdc.drafts import ChangeDraft, Draft, Drafts, change_columns
 from cdc.entry import End as FoldedEnd
+from cdc.entry import Flag, Transaction, canonical, qualified_name
 from cdc.errors import Halted, LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
@@ -113,39 +113,56 @@ class Assembly:
             self._watch_epoch(event)
         ordinal = 1 if table not in self._introduced and self._introduce(event) else 0
         replay = self._judge(origin)
-        version, prev = None, None
         seq, ordered_at = self._place(origin)
+        row: tuple[int, int | None] | None = None
         if replay is None and not table.keyless:
-            row = (table.table, event.key)
-            head = self._own_heads.get(row) or self._heads(*row)
-            version, prev = (head[0] + 1, head[1]) if head else (1, None)
-            self._own_heads[row] = (version, seq)
-        transaction = origin.transaction
-        change = Change(
+            name = (table.table, event.key)
+            head = self._own_heads.get(name) or self._heads(*name)
+            row = (head[0] + 1, head[1]) if head else (1, None)
+            self._own_heads[name] = (row[0], seq)
+        key = event.key.encode()
+        if table.keyless:
+            key = b'"' + key + b'"'
+        captured_at, committed_at = origin.captured_at or 0, origin.committed_at or 0
+        transaction = (origin.transaction.id, origin.transaction.order) if origin.transaction is not None else None
+        head_bytes = self._identity.form(table).head(
             after=event.after,
             before=event.before,
-            captured_at=origin.captured_at or 0,
-            committed_at=origin.committed_at or 0,
+            captured_at=captured_at,
+            committed_at=committed_at,
             epoch=self._epoch,
             flags=_flags(event),
-            key=b'"' + event.key.encode() + b'"' if table.keyless else event.key.encode(),
+            key=key,
             linked_key=event.linked_key,
             offset=origin.offset,
             operation=event.operation,
             ordered_at=ordered_at,
             ordinal=ordinal,
             position=origin.position,
+            head_of_row=row,
             produced_at=origin.produced_at,
             replay_of=replay,
             salt=self._identity.salt(origin.offset, ordinal),
             seq=seq,
             subject_after=event.subject_after,
             subject_before=event.subject_before,
-            transaction=(transaction.id, transaction.order) if transaction is not None else None,
-            version=version,
-            prev=prev,
         )
-        self._add(seq, ChangeDraft(change, self._identity.form(table), table.copied_name), origin)
+        columns = change_columns(
+            seq=seq,
+            ordered_at=ordered_at,
+            committed_at=committed_at,
+            table_name=table.copied_name,
+            key=key,
+            operation=event.operation,
+            head_of_row=row,
+            transaction=transaction,
+            subject_after=event.subject_after,
+            subject_before=event.subject_before,
+            offset=origin.offset,
+            ordinal=ordinal,
+        )
+        version = row[0] if row is not None else None
+        self._add(seq, ChangeDraft(head_bytes, columns, transaction, version), origin)
         if replay is None:
             self._images.change(event, seq, version)
 

@@ -163,9 +163,7 @@ class _Table:
     def named(self, name: str) -> _Table:
         """The table of a source, whose log and schemas get its name."""
         if not _SOURCE.fullmatch(name) or name in _TAKEN or name.endswith(("_state", "_history")):
-            raise ConfigError(
-                f"{self._at(name)}: a source is named [a-z][a-z0-9_]{{0,40}}, and not like a part of cdc"
-            )
+            raise ConfigError(f"{self._at(name)}: a source is named [a-z][a-z0-9_]{{0,40}}, and not like a part of cdc")
         return self.table(name)
 
     def text(self, key: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from cdc.batch import EntryRow
 from cdc.copytext import NULL, escape
-from cdc.entry import MAX_ENTRY, Change, ChangeForm, End, Entry, Transaction, encode, leaf
+from cdc.entry import MAX_ENTRY, ChangeForm, End, Entry, Transaction, encode, leaf
 
 _PROJECTED = (
     "committed_at", "table_name", "row_key", "operation", "version", "prev", "transaction_id", "subject",
@@ -46,42 +46,63 @@ class Draft:
 
 
 class ChangeDraft(msgspec.Struct, gc=False):
-    """A change, and how changes of its table are written. ``table_name``: COPY text."""
+    """A change whose transaction may still end with it. ``head``: of the entry; ``columns``: COPY fields before it."""
 
-    change: Change
-    form: ChangeForm
-    table_name: bytes
+    head: bytes
+    columns: bytes
+    transaction: tuple[str, int] | None
+    version: int | None
+    end: End | None = None
+
+    def __repr__(self) -> str:
+        return f"ChangeDraft(version={self.version})"
 
     def fold(self, end: End) -> None:
         """Take the end of the transaction."""
-        self.change.end = end
+        self.end = end
 
     def finish(self) -> tuple[EntryRow, str | None]:
         """Its row, and its body where it needs one."""
-        change = self.change
-        entry, body = self.form.write(change), None
+        entry, body = self.head + ChangeForm.tail(self.transaction, self.end, self.version), None
         if len(entry) > MAX_ENTRY:
-            entry, body = encode(self.form.entry(change))
+            entry, body = encode(msgspec.json.decode(entry, type=Entry))
         hashed = leaf(entry)
-        subject, before = change.subject_after or change.subject_before, change.subject_before
-        line = b"%d\tchange\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d\t%b\t\\\\x%b" % (
-            change.seq,
-            change.ordered_at,
-            change.committed_at,
-            self.table_name,
-            _row_key(change.key),
-            change.operation.encode(),
-            b"%d" % change.version if change.version is not None else _NULL,
-            b"%d" % change.prev if change.prev is not None else _NULL,
-            escape(change.transaction[0]).encode() if change.transaction is not None else _NULL,
-            subject.encode() if subject is not None else _NULL,
-            before.encode() if before is not None and before != subject else _NULL,
-            change.offset,
-            change.ordinal,
-            _copied(entry),
-            hexlify(hashed),
-        )
-        return EntryRow(line, hashed), _decoded(body)
+        return EntryRow(b"%b\t%b\t\\\\x%b" % (self.columns, _copied(entry), hexlify(hashed)), hashed), _decoded(body)
+
+
+def change_columns(
+    *,
+    seq: int,
+    ordered_at: int,
+    committed_at: int,
+    table_name: bytes,
+    key: bytes,
+    operation: str,
+    head_of_row: tuple[int, int | None] | None,
+    transaction: tuple[str, int] | None,
+    subject_after: str | None,
+    subject_before: str | None,
+    offset: int,
+    ordinal: int,
+) -> bytes:
+    """What else stands in a change's row, as fields of COPY; all of it is a projection of its entry."""
+    version, prev = head_of_row or (None, None)
+    subject = subject_after if subject_after is not None else subject_before
+    return b"%d\tchange\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
+        seq,
+        ordered_at,
+        committed_at,
+        table_name,
+        _row_key(key),
+        operation.encode(),
+        b"%d" % version if version is not None else _NULL,
+        b"%d" % prev if prev is not None else _NULL,
+        escape(transaction[0]).encode() if transaction is not None else _NULL,
+        subject.encode() if subject is not None else _NULL,
+        subject_before.encode() if subject_before is not None and subject_before != subject else _NULL,
+        offset,
+        ordinal,
+    )
 
 
 class Drafts:

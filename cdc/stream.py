@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from cdc.errors import ConfigError, Halted, TransientError, Unreachable
@@ -157,17 +157,20 @@ class Stream:
             messages = self._consumer.consume(min(limit, _PULL), timeout=timeout_s)
         except KafkaException as error:
             raise TransientError(f"Kafka: {error.args[0].name()}") from None
-        records = []
+        records, name = [], self._topic.name
         for message in messages:
             failure = message.error()
             if failure is not None:
                 self._judge(failure)
                 continue
             self._at_end = False
-            record = _record(message)
-            if record.offset >= self._expected:  # the client may deliver what it fetched before a rewind
-                self._expected = record.offset + 1
-                records.append(record)
+            offset: Any = message.offset()
+            if offset < self._expected:
+                continue  # the client may deliver what it fetched before a rewind
+            self._expected = offset + 1
+            headers: Any = message.headers()
+            kept = tuple([header for header in headers if header[0] in KEY_CHANGE and header[1]]) if headers else ()
+            records.append(Record(name, 0, offset, message.key(), message.value(), kept, message.timestamp()[1]))
         return records
 
     def confirm(self) -> None:
@@ -238,19 +241,6 @@ class Stream:
             raise TransientError(f"Kafka has no topic {self._topic.name!r} at the moment")
         if error.fatal():
             raise TransientError(f"Kafka: {error.name()}")
-
-
-def _record(message: Message) -> Record:
-    headers: Any = message.headers()
-    return Record(
-        message.topic() or "",
-        0,
-        int(message.offset() or 0),
-        message.key(),
-        message.value(),
-        tuple([header for header in headers if header[0] in KEY_CHANGE and header[1]]) if headers else (),
-        message.timestamp()[1],
-    )
 
 
 def end_offsets(kafka: Mapping[str, str], topics: Iterable[str]) -> dict[str, int]:

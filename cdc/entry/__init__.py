@@ -1,7 +1,7 @@
 """The entry, one leaf of a log: its members, its canonical bytes, and the way back (docs/formats.md §1, §3)."""
 
 from cdc.entry.canonical import EntryError, canonical, digest, member_order
-from cdc.entry.change import Change, ChangeForm
+from cdc.entry.change import ChangeForm
 from cdc.entry.codec import MAX_ENTRY, decode, encode
 from cdc.entry.model import Body, Decimal, Digest, End, Entry, Flag, Json, Kind, Operation, Subject, Transaction
 from cdc.entry.names import qualified_name, split_qualified_name
@@ -11,7 +11,6 @@ from cdc.ledger.merkle import leaf_hash as leaf
 __all__ = [
     "MAX_ENTRY",
     "Body",
-    "Change",
     "ChangeForm",
     "Decimal",
     "Digest",

@@ -22,7 +22,7 @@ from connectors.definition import Definition, load
 from connectors.secrets import in_folder
 
 HERE = Path(__file__).parent
-CUSTOMERS = 20_000
+CUSTOMERS = 10_000
 DEFINITION = """\
 name: {name}
 kind: postgres
