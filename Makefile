@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint unit clean
+.PHONY: help setup demo test check lint unit bench clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ lint: $(STAMP) ## Lint, types, import contracts
 
 unit: $(STAMP) ## Unit tests only
 	$(BIN)/python -m pytest -q tests/unit
+
+bench: $(STAMP) ## How fast one stream is drained, against Debezium and a bare floor (about 15 minutes, nothing else running)
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 clean: ## Stop the local stack and delete .cdc and .venv
 	@if [ -x $(BIN)/cdc ] && [ -d .cdc ]; then $(BIN)/cdc local reset --yes; fi

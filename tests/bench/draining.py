@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg2
@@ -19,24 +22,37 @@ import psycopg2
 from cdc.local.stack import Stack
 from cdc.warehouse.migrate import migrate
 from governance.setup import set_up
+from tests.bench.cpu import Meter
 from tests.bench.filling import HERE, Filled
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """One drain. ``seconds``: from owning the stream (or subscribing) to the last commit; ``memory``: bytes, at most."""
+    """One drain. ``seconds``: from owning the stream (or subscribing) to the end; ``memory``: bytes, at most;
+    ``cpu``: seconds by where they went; ``log_bytes``, ``table_bytes``: of the entries, and of their tables and indexes.
+    """
 
     arm: str
     changes: int
     seconds: float
     memory: int = 0
     log_bytes: int = 0
-    cpu: tuple[float, float] = (0.0, 0.0)
+    table_bytes: int = 0
+    cpu: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
         """Row changes a second."""
         return self.changes / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One worker process: seconds, bytes at most, CPU seconds by where they went."""
+
+    seconds: float
+    memory: int
+    cpu: Mapping[str, float]
 
 
 class Target:
@@ -58,6 +74,11 @@ class Target:
         """The same way in, to this target's database."""
         return psycopg2.extensions.make_dsn(dsn, dbname=self._name + suffix)
 
+    @property
+    def auditor_dsn(self) -> str:
+        """How an auditor gets in."""
+        return self.dsn(self._stack.addresses().auditor_dsn)
+
     def ask(self, statement: str, *parameters: object) -> tuple[object, ...]:
         """One row, as the warehouse's owner."""
         connection = psycopg2.connect(self.dsn(self._stack.addresses().warehouse_admin_dsn))
@@ -67,6 +88,53 @@ class Target:
                 return cursor.fetchone() or ()
         finally:
             connection.close()
+
+    def changes(self) -> int:
+        """Row changes in the log."""
+        (changes,) = self.ask("SELECT count(*) FROM audit.entry WHERE kind = 'change' AND table_name = 'public.trades'")
+        return int(str(changes))
+
+    def work(self, through: int | None = None) -> Run:
+        """Run one worker to the end of the topic, or stop it when the log has ``through`` entries."""
+        name = self._filled.name
+        command = [sys.executable, "-m", "cdc", "replicate", name, "--config", str(self.config), "--until-caught-up"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "owns stream" in line:
+                    break
+            began = time.monotonic()
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            meter = Meter(process.pid, self._stack.cluster("warehouse").dsn("postgres"))
+            while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+                meter.look()
+                if through is not None:
+                    (size,) = self.ask("SELECT size FROM audit.log WHERE log = %s", name)
+                    if int(str(size)) >= through:
+                        process.send_signal(signal.SIGTERM)
+                        through = None
+                time.sleep(0.1)
+            seconds = time.monotonic() - began
+            meter.close()
+            process.returncode = os.waitstatus_to_exitcode(ended[1])
+        if process.returncode != 0:
+            raise SystemExit(f"the worker ended with {process.returncode}")
+        return Run(seconds, ended[2].ru_maxrss * 1024, meter.split())
+
+    def counted(self, arm: str, run: Run) -> Drained:
+        """What the warehouse holds now, which must be everything."""
+        filled, changes = self._filled, self.changes()
+        (log_bytes,) = self.ask("SELECT sum(octet_length(entry))::bigint FROM audit.entry WHERE kind = 'change'")
+        (table_bytes,) = self.ask(
+            "SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree(%s::regclass)",
+            f"audit.entry_{filled.name}",
+        )
+        (rows,) = self.ask(f"SELECT count(*) FROM {filled.name}.trades")
+        if changes != filled.changes or rows != filled.changes // 2:
+            raise SystemExit(
+                f"{arm}: {changes} changes and {rows} rows in the warehouse, {filled.changes} in the topic"
+            )
+        return Drained(arm, changes, run.seconds, run.memory, int(str(log_bytes)), int(str(table_bytes)), run.cpu)
 
     def drop(self) -> None:
         """Remove both databases."""
@@ -106,42 +174,26 @@ class Target:
         return path
 
 
-def drain(target: Target, filled: Filled, arm: str = "cdc replicate") -> Drained:
-    """Run one worker from an empty warehouse to the end of the topic."""
-    seconds, usage = _worker(target, filled)
-    (changes, log_bytes) = target.ask(
-        "SELECT count(*), sum(octet_length(entry))::bigint FROM audit.entry WHERE kind = 'change' AND table_name = 'public.trades'"
-    )
-    (rows,) = target.ask(f"SELECT count(*) FROM {filled.name}.trades")
-    if changes != filled.changes or rows != filled.changes // 2:
-        raise SystemExit(f"{arm}: {changes} changes and {rows} rows in the warehouse, {filled.changes} in the topic")
-    return Drained(
-        arm, filled.changes, seconds, usage.ru_maxrss * 1024, int(str(log_bytes)), (usage.ru_utime, usage.ru_stime)
-    )
+def drain(stack: Stack, filled: Filled, arm: str = "cdc replicate") -> Drained:
+    """One worker, from an empty warehouse to the end of the topic."""
+    target = Target(stack, filled)
+    try:
+        return target.counted(arm, target.work())
+    finally:
+        target.drop()
 
 
-def _worker(target: Target, filled: Filled) -> tuple[float, os.struct_rusage]:
-    command = [
-        sys.executable,
-        "-m",
-        "cdc",
-        "replicate",
-        filled.name,
-        "--config",
-        str(target.config),
-        "--until-caught-up",
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        began = 0.0
-        for line in process.stderr:
-            if "owns stream" in line and not began:
-                began = time.monotonic()
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0 or not began:
-        raise SystemExit(f"the worker ended with {process.returncode}")
-    return time.monotonic() - began, usage
+def drain_cold(stack: Stack, filled: Filled) -> Drained:
+    """The second half alone, by a worker that starts with empty caches: every row's predecessor, token and key is looked up."""
+    target = Target(stack, filled)
+    try:
+        first = target.work(through=filled.changes // 2)
+        before = target.changes()
+        second = target.work()
+        whole = target.counted("second half, cold", second)
+        return replace(whole, changes=filled.changes - before, memory=max(first.memory, second.memory))
+    finally:
+        target.drop()
 
 
 def floor(stack: Stack, filled: Filled) -> Drained:

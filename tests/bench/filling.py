@@ -68,8 +68,8 @@ def fill(stack: Stack, size: int, changes: int) -> Filled:
         raise SystemExit(f"{kept} has {found.changes} changes, not {changes}: remove {stack.state} or ask for as many")
     kept.parent.mkdir(exist_ok=True)
     with ConnectClient(stack.addresses().connect_url) as client:
-        _database(stack, name)
-        apply(client, _definition(stack, name), in_folder(stack.state / "secrets"))
+        database(stack, name)
+        apply(client, definition(stack, name), in_folder(stack.state / "secrets"))
         client.stop(name)
         _changes(stack, name, size, changes)
         client.resume(name)
@@ -88,7 +88,8 @@ def admin(stack: Stack, database: str) -> psycopg2.extensions.connection:
     return connection
 
 
-def _database(stack: Stack, name: str) -> None:
+def database(stack: Stack, name: str) -> None:
+    """A source database with the table, empty."""
     connection = admin(stack, "postgres")
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
@@ -99,7 +100,8 @@ def _database(stack: Stack, name: str) -> None:
     connection.close()
 
 
-def _definition(stack: Stack, name: str) -> Definition:
+def definition(stack: Stack, name: str) -> Definition:
+    """The connector's definition and secret, written beside the stack."""
     given = psycopg2.extensions.parse_dsn(stack.addresses().sources["trading"].dsn)
     secret = "".join(f"{key}={given[key]}\n" for key in ("host", "port", "user", "password"))
     write_private(stack.state / "secrets" / f"{name}.properties", secret)
