@@ -144,7 +144,7 @@ def rows(reading: Reading, table: Table, version: TableVersion, moment: Moment, 
     if key is not None:
         wanted["key"], only = key, "AND e.row_key = %(key)s"
     if version.key:  # through the index, row key by row key, so that the first row comes at once however many there are
-        reading.prefer(enable_sort="off", enable_hashjoin="off", enable_mergejoin="off", enable_bitmapscan="off")
+        reading.avoid("sort", "hashjoin", "mergejoin", "bitmapscan", "seqscan")
     statement = _KEYED if version.key else _KEYLESS
     image = _AFTER if len(where.parameters) else "NULL::json"
     for text, body, copies in reading.stream(statement.format(only=only, image=image, where=where.sql), wanted):

@@ -56,10 +56,10 @@ class Reading:
             cursor.execute(statement, parameters)
             yield from cursor
 
-    def prefer(self, **settings: str) -> None:
-        """Planner settings for the rest of this transaction."""
-        for name, value in settings.items():
-            self.rows("SELECT set_config(%(name)s, %(value)s, true)", {"name": name, "value": value})
+    def avoid(self, *methods: str) -> None:
+        """Have the planner avoid methods (PostgreSQL's settings ``enable_…``) for the rest of this transaction."""
+        for method in methods:
+            self.rows("SELECT set_config('enable_' || %(method)s, 'off', true)", {"method": method})
 
 
 @contextmanager

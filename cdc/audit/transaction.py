@@ -58,8 +58,8 @@ def find(reading: Reading, wanted: str, source: str | None) -> list[Run]:
     if len(logs) > 1:
         raise NotFound(f"several logs have a transaction of that id: {', '.join(logs)}", hint=f"--source {logs[0]}")
     if not rows:
-        where = "no log" if source is None else "that log"
-        raise NotFound(f"{where} has no transaction of that id", hint="ids are in the answers of cdc audit history")
+        where = "no log has a" if source is None else "that log has no"
+        raise NotFound(f"{where} transaction of that id", hint="ids are in the answers of cdc audit history")
     return [_run(reading, wanted, *row) for row in rows]
 
 
