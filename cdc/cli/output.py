@@ -155,7 +155,7 @@ def _is_terminal(out: TextIO) -> bool:
 
 
 def _draw_plain(columns: Sequence[str], page: list[list[str]], out: TextIO, first: bool) -> None:
-    heads = [column.upper() for column in columns]
+    heads = [_cell(column) for column in columns]
     rows = [heads, *page] if first else page
     widths = [max(len(row[n]) for row in [heads, *page]) for n in range(len(heads))]
     out.writelines(
@@ -171,7 +171,7 @@ def _draw_rich(columns: Sequence[str], page: list[list[str]], out: TextIO, first
 
     table = Table(box=SIMPLE_HEAD, show_header=first, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(Text(column))
+        table.add_column(Text(_cell(column)))
     for row in page:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=out, highlight=False, markup=False, emoji=False).print(table)

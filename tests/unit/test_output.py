@@ -84,7 +84,7 @@ def test_csv_is_exact_and_tells_null_from_empty(capsys):
 def test_tables_are_aligned_and_cut():
     lines = written("table").splitlines()
     assert lines[0] == r"A title \u001b[5m"
-    assert lines[2] == "ID  TEXT"
+    assert lines[2] == "id  text"
     assert lines[3] == "1   plain"
     assert lines[4] == "2"
     long = next(line for line in lines if "xxx" in line)
@@ -94,7 +94,7 @@ def test_tables_are_aligned_and_cut():
 
 def test_tables_go_on_page_by_page():
     lines = written("table", [{"id": str(n), "text": "t"} for n in range(1234)]).splitlines()
-    assert sum(line.startswith("ID") for line in lines) == 1
+    assert sum(line.startswith("id") for line in lines) == 1
     assert [line.split()[0] for line in lines[3:1237]] == [str(n) for n in range(1234)]
 
 
@@ -113,7 +113,7 @@ def test_a_terminal_that_wants_none_gets_plain_text(monkeypatch, name, value):
     out = Terminal()
     write(answer(), "table", out)
     assert "\x1b" not in out.getvalue()
-    assert "ID  TEXT" in out.getvalue()
+    assert "id  text" in out.getvalue()
 
 
 def test_values_of_rich_tables_are_escaped_too(monkeypatch):

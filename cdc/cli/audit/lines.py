@@ -11,9 +11,8 @@ from cdc.cli.output import Sheet
 if TYPE_CHECKING:
     from cdc.audit.changes import Change, Field
 
-_HISTORY = ("version", "committed (UTC)", "what", "transaction", "seq")
-_TRANSACTION = ("order", "what", "table", "row", "seq")
-_SIDES = ("column", "before", "after")
+_HISTORY = ("VERSION", "COMMITTED (UTC)", "WHAT", "TRANSACTION", "SEQ", "COLUMN", "BEFORE", "AFTER")
+_TRANSACTION = ("ORDER", "WHAT", "TABLE", "ROW", "SEQ", "COLUMN", "BEFORE", "AFTER")
 _CSV = (
     "seq", "kind", "operation", "what", "table", "key", "version", "prev", "committed_at", "committed_at_ns",
     "recorded_at", "transaction", "order", "linked_key", "replay_of",
@@ -22,17 +21,17 @@ _CSV = (
 
 def history_table(*, full: bool) -> Sheet[Change]:
     """Versions of one row, column by column."""
-    return Sheet((*_HISTORY, *_SIDES), lambda change: _lines(change, _of_history(change), full))
+    return Sheet(_HISTORY, lambda change: _lines(change, _of_history(change), full))
 
 
 def transaction_table(*, full: bool) -> Sheet[Change]:
     """Changes of many rows in the order of their transaction."""
-    return Sheet((*_TRANSACTION, *_SIDES), lambda change: _lines(change, _of_transaction(change), full))
+    return Sheet(_TRANSACTION, lambda change: _lines(change, _of_transaction(change), full))
 
 
 def change_csv(*, full: bool) -> Sheet[Change]:
     """One line for each column of each change; one without columns for a change that has none."""
-    return Sheet((*_CSV, *_SIDES), lambda change: _csv_lines(change, full))
+    return Sheet((*_CSV, "column", "before", "after"), lambda change: _csv_lines(change, full))
 
 
 def _of_history(change: Change) -> Sequence[str | None]:
