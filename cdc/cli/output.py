@@ -171,7 +171,7 @@ def _draw_rich(columns: Sequence[str], page: list[list[str]], out: TextIO, first
 
     table = Table(box=SIMPLE_HEAD, show_header=first, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(Text(_cell(column)))
+        table.add_column(Text(_cell(column)), overflow="fold")  # a narrow terminal loses nothing
     for row in page:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=out, highlight=False, markup=False, emoji=False).print(table)

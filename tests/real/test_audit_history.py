@@ -179,6 +179,17 @@ def test_csv_has_whole_values_one_line_a_column(warehouse_database, tmp_path):
     assert price not in table.out
 
 
+def test_an_update_that_changed_nothing_says_so(warehouse_database, tmp_path):
+    feed = Feed()
+    baseline(feed, (ORDERS, [ROW]))
+    change(feed, (ORDERS, "u", ROW, ROW))
+    bring(warehouse_database, feed)
+    path = configuration(warehouse_database, tmp_path)
+    assert "(no column changed)" in ask(path, "history", "orders", "1").out
+    assert ask(path, "history", "orders", "1", "--output", "ndjson").lines[1]["changes"] == []
+    assert len(ask(path, "history", "orders", "1", "--output", "csv").out.splitlines()) == 7
+
+
 def test_a_key_change_links_both_halves(warehouse_database, tmp_path):
     feed = Feed()
     baseline(feed, (ORDERS, [ROW]))

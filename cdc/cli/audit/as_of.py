@@ -87,9 +87,7 @@ def _answer(question: _Question) -> Answer[HeldRow]:
         rows = f"{count:,}" + ("; there are more than --limit let through" if more else "")
         if version is None:
             rows = "0: the log has no entry of the table until then"
-        beyond = "what was committed between that and the instant you asked for is not in this answer"
-        members = {"row_count": count, "limited": more}
-        return foot(known, members, [("rows", rows)], beyond if moment.beyond else None)
+        return foot(known, {"row_count": count, "limited": more}, [("rows", rows)], beyond=moment.beyond)
 
     def cells(row: HeldRow, of: Any, absent: Any) -> Sequence[str | None]:
         own = str(row.copies) if keyless else row.entry.version

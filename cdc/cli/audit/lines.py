@@ -56,7 +56,8 @@ def _lines(change: Change, head: Sequence[str | None], full: bool) -> Iterator[S
     content = change.entry.content
     if change.entry.kind == "message" and isinstance(content, dict):
         fields = [("content", "", shown.value(content["content"]))]
-    for number, field in enumerate(fields or [("", "", "")]):
+    nothing = "(no column changed)" if change.entry.operation == "u" else ""
+    for number, field in enumerate(fields or [(nothing, "", "")]):
         yield (*(head if number == 0 else [None] * len(head)), *field)
 
 

@@ -23,12 +23,14 @@ config_option = click.option(
 
 
 def foot(
-    completeness: Completeness, members: dict[str, Any], lines: Sequence[tuple[str, str]], beyond: str | None = None
+    completeness: Completeness, members: dict[str, Any], lines: Sequence[tuple[str, str]], *, beyond: bool = False
 ) -> Foot:
-    """The end of an answer: its own lines, then how complete it is. ``beyond``: what to add to "complete through"."""
+    """The end of an answer: its own lines, then how complete it is. ``beyond``: it was asked about a later instant."""
     ending = completeness.lines()
-    if beyond is not None:
-        ending[0] = (ending[0][0], f"{ending[0][1]}; {beyond}")
+    if beyond:
+        ending.insert(
+            1, ("beyond that", "you asked for a later instant: what was committed since is not in this answer")
+        )
     return Foot(members | {"completeness": completeness.document()}, [*lines, *ending])
 
 
