@@ -5,4 +5,5 @@
 * `topic.read_topic`: what a topic holds, through a reader of its own
 * `wal.decode`: what a source committed, from PostgreSQL's own logical decoding, without Debezium
 * `sweep.sweep`: where a value occurs in files and dumps, in whatever encoding
+* `evidence`, `leaks`, `again`: the same as programs, for the demo: a line for each claim that holds
 """

@@ -1,6 +1,6 @@
-"""Holds a running system's claims against its sources, Kafka and the warehouse: ``python -m tests.oracle.evidence CONFIG``.
+"""Holds a running system's claims against its sources, Kafka and the warehouse.
 
-Imports nothing of the project it judges. One line on standard output for each claim that holds; the first that does not
+``python -m tests.oracle.evidence CONFIG [SOURCE]...`` imports nothing of the project it judges. One line on standard output for each claim that holds; the first that does not
 ends the process with exit code 1 and a line on standard error.
 """
 
@@ -109,10 +109,10 @@ def _rows(dsn: str, statement: str, *parameters: str) -> Iterator[tuple[Any, ...
         connection.close()
 
 
-def main(path: str) -> int:
-    """Judge every source of a configuration file."""
+def main(path: str, *sources: str) -> int:
+    """Judge these sources of a configuration file, or all."""
     settings = tomllib.loads(Path(path).read_text())
-    for source in settings["sources"]:
+    for source in sources or settings["sources"]:
         for claim in CLAIMS:
             began = time.monotonic()
             try:
@@ -125,4 +125,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -155,27 +156,17 @@ def _search_files(
 def _suspects(files: list[Path], wanted: Mapping[str, Mapping[bytes, str]]) -> list[Path]:
     """Return the files that hold any needle, as fast as GNU grep can tell: ten times faster than the exact search.
 
-    Grep is trusted only for a set of needles of which it has just found every single one in a control file; in all other
-    cases, an unreadable or vanished file included, every file is searched exactly.
+    Where grep cannot be trusted, or cannot read a file, every file is searched exactly.
     """
-    patterns = sorted({needle for found in wanted.values() for needle in found})
-    if not patterns or any(b"\n" in pattern for pattern in patterns) or shutil.which("grep") is None:
-        return files
-    environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)}
-    with tempfile.TemporaryDirectory() as folder:
-        needles_file, control = Path(folder, "needles"), Path(folder, "control")
-        needles_file.write_bytes(b"\n".join(patterns))
-        control.write_bytes(b"".join(b"\xff\0" + pattern.upper() + b"\0\xff\n" for pattern in patterns))
-        grep = ["grep", "--text", "--ignore-case", "--fixed-strings", f"--file={needles_file}"]
-        seen = subprocess.run([*grep, "--count", str(control)], env=environment, capture_output=True, check=False)
-        if seen.stdout.strip() != str(len(patterns)).encode():
+    with _grep(wanted) as grep:
+        if grep is None:
             return files
         found: list[Path] = []
         for start in range(0, len(files), 500):
             some = [str(path.absolute()) for path in files[start : start + 500]]
             said = subprocess.run(
                 [*grep, "--files-with-matches", "--null", "--", *some],
-                env=environment,
+                env=_grep_environment(),
                 capture_output=True,
                 check=False,
             )
@@ -184,6 +175,30 @@ def _suspects(files: list[Path], wanted: Mapping[str, Mapping[bytes, str]]) -> l
             holding = {os.fsdecode(name) for name in said.stdout.split(b"\0")}
             found += [path for path in files[start : start + 500] if str(path.absolute()) in holding]
     return found
+
+
+@contextmanager
+def _grep(wanted: Mapping[str, Mapping[bytes, str]]) -> Iterator[list[str] | None]:
+    """Give a grep command that looks for all needles at once, or None where it cannot be trusted to.
+
+    It is trusted only for a set of needles of which it has just found every single one in a control file.
+    """
+    patterns = sorted({needle for found in wanted.values() for needle in found})
+    if not patterns or any(b"\n" in pattern for pattern in patterns) or shutil.which("grep") is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        needles_file, control = Path(folder, "needles"), Path(folder, "control")
+        needles_file.write_bytes(b"\n".join(patterns))
+        control.write_bytes(b"".join(b"\xff\0" + pattern.upper() + b"\0\xff\n" for pattern in patterns))
+        grep = ["grep", "--text", "--ignore-case", "--fixed-strings", f"--file={needles_file}"]
+        count = [*grep, "--count", str(control)]
+        seen = subprocess.run(count, env=_grep_environment(), capture_output=True, check=False)
+        yield grep if seen.stdout.strip() == str(len(patterns)).encode() else None
+
+
+def _grep_environment() -> dict[str, str]:
+    return {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)}
 
 
 def _search_some(files: list[Path], wanted: Mapping[str, Mapping[bytes, str]]) -> list[tuple[str, Hit]]:
@@ -198,18 +213,33 @@ def _search_some(files: list[Path], wanted: Mapping[str, Mapping[bytes, str]]) -
 
 
 def _search_dump(label: str, dsn: str, wanted: Mapping[str, Mapping[bytes, str]]) -> list[tuple[str, Hit]]:
+    """Search what pg_dump writes: with grep where nothing is found that way, exactly where something is."""
+    with _grep(wanted) as grep:
+        if grep is not None:
+            with _dumping(label, dsn) as dump:
+                said = subprocess.run(
+                    [*grep, "--count"], stdin=dump, env=_grep_environment(), capture_output=True, check=False
+                )
+            if said.returncode == 1 and said.stdout.strip() == b"0":
+                return []
+    with _dumping(label, dsn) as dump:
+        return search(dump, label, wanted)
+
+
+@contextmanager
+def _dumping(label: str, dsn: str) -> Iterator[BinaryIO]:
+    """Run pg_dump, and give what it writes; it must be read to its end."""
     parts = psycopg2.extensions.parse_dsn(dsn)
     environment = os.environ | {"PGPASSWORD": parts.pop("password", "")}
     command = [str(pg_dump()), "--dbname", psycopg2.extensions.make_dsn(**parts)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        hits = search(process.stdout, label, wanted)
+        yield process.stdout
         complaint = process.stderr.read().decode("utf-8", "replace")
     if process.returncode:
         msg = f"pg_dump of {label} failed: {complaint[-500:]}"
         raise RuntimeError(msg)
-    return hits
 
 
 def pg_dump() -> Path:
