@@ -37,24 +37,31 @@ def row_keys(
         Conflict: the table has no key.
         ConfigError: another number of values, or plaintext where it must not be.
     """
-    newest = described[-1]
-    if not newest.key:
-        raise Conflict(
-            f"{table.title} has no key: its rows have no identity, and no history of their own",
-            hint=f"cdc audit as-of {shlex.quote(table.title)} --at now --where COLUMN=VALUE; cdc audit transaction ID",
-        )
-    if len(values) != len(newest.key):
-        named = ", ".join(newest.key)
-        raise ConfigError(
-            f"{table.title} has {len(newest.key)} key column(s), {named}: {len(values)} value(s) were given",
-            hint=f"one value each, in that order: {' '.join(name.upper() for name in newest.key)}",
-        )
+    newest = _fitting(table, described, len(values))
     found: dict[str, None] = {}
     for version in reversed(described):
         parts = _parts(version, newest, values, token_of)
         if parts is not None:
             found[canonical(parts).decode()] = None
     return list(found)
+
+
+def _fitting(table: Table, described: Sequence[TableVersion], count: int) -> TableVersion:
+    """The newest version whose key has that many columns."""
+    keyed = [version for version in described if version.key]
+    if not keyed:
+        raise Conflict(
+            f"{table.title} has no key: its rows have no identity, and no history of their own",
+            hint=f"cdc audit as-of {shlex.quote(table.title)} --at now --where COLUMN=VALUE; cdc audit transaction ID",
+        )
+    fitting = [version for version in keyed if len(version.key) == count]
+    if not fitting:
+        key = keyed[-1].key
+        raise ConfigError(
+            f"{table.title} has {len(key)} key column(s), {', '.join(key)}: {count} value(s) were given",
+            hint=f"one value each, in that order: {' '.join(name.upper() for name in key)}",
+        )
+    return fitting[-1]
 
 
 def _parts(
@@ -97,7 +104,8 @@ def find(
         NotFound: no such row. Also what :func:`row_keys` raises.
     """
     keys = row_keys(table, described, values, token_of)
-    found = _present(reading, table, keys) or _present(reading, table, _typed(reading, table, described[-1], keys))
+    newest = _fitting(table, described, len(values))
+    found = _present(reading, table, keys) or _present(reading, table, _typed(reading, table, newest, keys))
     if not found:
         raise NotFound(
             f"the log has no row of {table.title} with that key",

@@ -71,8 +71,8 @@ class Answer(Generic[T]):
 def write(answer: Answer[T], output: str, out: TextIO | None = None) -> None:
     """Write an answer to standard output in one of :data:`FORMATS`.
 
-    Table: title, rows, foot. JSON: one document, its rows under ``answer.name``. CSV and NDJSON: rows alone; the foot
-    goes to standard error.
+    Table: title, rows, foot. JSON: one document, its rows under ``answer.name``. CSV and NDJSON: rows alone; title and
+    foot go to standard error.
     """
     out = out or sys.stdout
     if hasattr(out, "reconfigure"):  # whatever the locale says: another encoding would end the answer in the middle
@@ -89,6 +89,7 @@ def write(answer: Answer[T], output: str, out: TextIO | None = None) -> None:
     else:
         out.writelines(_compact(answer.document(item)) + "\n" for item in answer.items)
     out.flush()
+    sys.stderr.write(printable(answer.title) + "\n")
     _say(answer.foot().lines, sys.stderr)
 
 

@@ -250,12 +250,13 @@ CREATE FUNCTION pipeline.define_history(p_log text, p_table text) RETURNS boolea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     in_schema text := p_log || '_history';
-    name      text := audit.view_name(p_table);
+    name      text;
     query     text;
     newest    bigint;
 BEGIN
     SELECT max(seq) INTO newest FROM pipeline.table_version WHERE log = p_log AND table_name = p_table;
     BEGIN
+        name := audit.view_name(p_table);
         PERFORM pg_advisory_xact_lock(hashtextextended('pipeline.define_history/' || p_log, 0));
         query := pipeline.history_query(p_log, p_table);
         EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I', in_schema);
@@ -268,7 +269,7 @@ BEGIN
         END;
         EXECUTE format('GRANT SELECT ON %I.%I TO cdc_auditor', in_schema, name);
     EXCEPTION WHEN OTHERS THEN
-        INSERT INTO pipeline.history_view AS h (log, table_name, view_name, behind) VALUES (p_log, p_table, name, SQLSTATE)
+        INSERT INTO pipeline.history_view AS h (log, table_name, view_name, behind) VALUES (p_log, p_table, coalesce(name, p_table), SQLSTATE)
             ON CONFLICT (log, table_name) DO UPDATE SET behind = excluded.behind;
         RETURN false;
     END;

@@ -264,6 +264,20 @@ def test_an_instant_within_a_transaction_is_before_it(warehouse_database, tmp_pa
     assert len(ask(path, "as-of", "orders", "--at", at(instants[-1]), "--output", "json").document["rows"]) == 11
 
 
+def test_a_transaction_that_is_sent_again_and_has_not_ended_the_second_time(warehouse_database, tmp_path):
+    feed = Feed()
+    baseline(feed, (ORDERS, [ROW]))
+    start = len(feed.records)
+    change(feed, *((ORDERS, "c", None, {**ROW, "id": number}) for number in range(2, 9)))
+    feed.again(feed.records[start:-1])
+    bring(warehouse_database, feed, limit=4)
+    path = configuration(warehouse_database, tmp_path)
+    document = ask(path, "as-of", "orders", "--at", "now", "--output", "json").document
+    assert document["completeness"]["open_transaction"] == document["as_of"]["transaction"] == "701"
+    assert document["as_of"]["seq"] < document["completeness"]["entries"] - 1
+    assert len(document["rows"]) == 8
+
+
 def test_copies_truncates_and_replays_of_a_table_without_a_key(warehouse_database, tmp_path):
     feed = Feed()
     baseline(feed, (FILLS, [FILL, FILL]))

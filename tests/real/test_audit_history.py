@@ -12,8 +12,9 @@ import pytest
 from cdc.audit import history, tables, versions
 from cdc.audit.reading import reading
 from tests.audit import ask, configuration
-from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed
+from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
 from tests.history import History
+from tests.memory_keys import MemoryKeys
 from tests.real.test_audit_as_of import ROW, baseline, bring, change
 from tests.warehouse import log, query, worker
 
@@ -248,6 +249,21 @@ def test_a_key_in_another_spelling(warehouse_database, tmp_path):
     path = configuration(warehouse_database, tmp_path)
     assert ask(path, "history", "orders", "001", "--output", "json").document["key"] == ["1"]
     assert ask(path, "history", "orders", "--output", "json", "--", "+1").document["key"] == ["1"]
+
+
+def test_rows_from_before_another_key(warehouse_database, tmp_path):
+    """A table whose key columns changed: rows are found under the key that they had."""
+    feed = Feed()
+    rekeyed = Table("public", "orders", ORDERS.columns, ("id", "owner"))
+    baseline(feed, (ORDERS, [ROW]))
+    change(feed, (rekeyed, "c", None, {**ROW, "id": 2}))
+    bring(warehouse_database, feed)
+    path = configuration(warehouse_database, tmp_path)
+    token = MemoryKeys().token("owner", "ann")
+    assert len(ask(path, "history", "orders", "1", "--output", "ndjson").lines) == 1
+    assert len(ask(path, "history", "orders", "2", token, "--output", "ndjson").lines) == 1
+    assert ask(path, "history", "orders", "2").code == 3
+    assert "has 2 key column(s), id, owner" in ask(path, "history", "orders", "1", "2", "3").err
 
 
 def test_a_table_without_a_key_points_elsewhere(warehouse_database, tmp_path):

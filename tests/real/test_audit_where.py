@@ -217,6 +217,21 @@ def test_a_column_that_was_something_else_before(warehouse_database, tmp_path):
     assert "is sealed" in ask(path, "as-of", "typed", "--at", "now", "--where", "amount=5").err
 
 
+def test_a_column_that_was_sealed_before(warehouse_database, tmp_path):
+    feed = Feed()
+    change(feed, (TYPED, "c", None, row(1, amount="5")))
+    first = len(feed.records)
+    baseline(feed)
+    change(feed, (TYPED, "c", None, row(2, amount="5")))
+    with worker(warehouse_database, POLICY) as it:
+        it.bring(feed.records[:first])
+    with worker(warehouse_database, typed_policy()) as it:
+        it.bring(feed.records[first:])
+    said = ask(configuration(warehouse_database, tmp_path), "as-of", "typed", "--at", "now", "--where", "amount=5")
+    assert said.code == 2  # of the first row nobody can tell
+    assert "column amount is sealed" in said.err
+
+
 def test_a_limit_says_that_there_is_more(typed):
     limited = ask(typed, "as-of", "typed", "--at", "now", "--limit", "2", "--output", "json").document
     assert ([row["row"]["id"] for row in limited["rows"]], limited["limited"], limited["row_count"]) == (

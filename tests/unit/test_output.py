@@ -70,7 +70,7 @@ def test_json_without_a_foot():
 
 def test_ndjson_is_rows_and_its_foot_is_on_standard_error(capsys):
     assert [json.loads(line) for line in written("ndjson").splitlines()] == ROWS
-    assert capsys.readouterr().err == "word         a sentence \\u001b[5m\nlonger word  another\n"
+    assert capsys.readouterr().err == "A title \\u001b[5m\nword         a sentence \\u001b[5m\nlonger word  another\n"
 
 
 def test_csv_is_exact_and_tells_null_from_empty(capsys):
