@@ -38,8 +38,14 @@ class Changes:
             self._table(entry["table"]).truncate(seq)
 
     def change(self, seq: int, read: Read, key: str) -> None:
-        """One change; ``key``: its row key as text."""
+        """One change; ``key``: its row key as text.
+
+        Raises:
+            TypeError: an image or the subject is not an object.
+        """
         entry = read.entry
+        if not type(entry["subject"]) is type(entry.get("after", {})) is type(entry.get("before", {})) is dict:
+            raise TypeError
         version = self.schemas.version(entry)
         if version is None:
             self._say(seq, entry, "table versions", "no schema entry before it describes its table, schema and plan")

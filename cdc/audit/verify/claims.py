@@ -33,7 +33,7 @@ def tree(log: str, stated: StatedTree | None, size: int, grown: Tree, findings: 
         findings.say(stated.size, "seq", f"it is beyond the {stated.size} entries that audit.log says there are")
     if len(stated.edge) != stated.size.bit_count():
         findings.say(None, "tree", "the edge in audit.log has not as many hashes as its size gives")
-    elif size == stated.size:
+    elif size == stated.size == grown.size:
         for (first, last), node, hashed in zip(subtrees(grown.size), stated.edge, grown.edge, strict=False):
             if node != hashed.hex():
                 findings.say(first, "tree", f"entries {first} to {last} do not hash to the edge in audit.log")

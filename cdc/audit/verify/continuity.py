@@ -108,7 +108,7 @@ def _comparable(old: dict[str, Any], was: TableVersion, new: dict[str, Any], now
     """Names of the columns that can be compared."""
     if old["after"].keys() != was.described.keys() or new["before"].keys() != now.described.keys():
         return []
-    same_subject = old["subject"]["after"] == new["subject"]["before"]
+    same_subject = old["subject"].get("after") == new["subject"].get("before")
     return [
         name
         for name in was.described.keys() & now.described.keys()

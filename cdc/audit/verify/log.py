@@ -140,8 +140,9 @@ class Pass:
             if fault is not None:
                 self._say(seq, entry, "replays", fault)
         self._by_kind(kind, seq, read, key)
-        for cause in self.transactions.faults(seq, entry, self.order.offset):
-            self._say(seq, entry, "transactions", cause)
+        if "offset" in entry:
+            for cause in self.transactions.faults(seq, entry, self.order.offset):
+                self._say(seq, entry, "transactions", cause)
 
     def _by_kind(self, kind: str, seq: int, read: entries.Read, key: str | None) -> None:
         entry = read.entry

@@ -72,7 +72,7 @@ def _checked(given: Given, read: Pass, compared: tuple[tuple[str, Compared], ...
         "rows of pipeline.stream": int(given.stream is not None),
         "checkpoints": len(given.checkpoints),
     }
-    return tuple((what, count) for what, count in counts.items() if count)
+    return tuple(counts.items())
 
 
 def _incomplete(given: Given, read: Pass, compared: tuple[tuple[str, Compared], ...]) -> list[str]:

@@ -42,6 +42,8 @@ class Transactions:
         found = [] if transaction is None else self._judge(seq, entry, transaction, offset)
         if offset < self.end_offset and self.complete_seq is not None:
             self.complete_seq = seq  # outside the transaction, but before the record of its END
+        elif offset == self.end_offset and entry["kind"] != "end":
+            found.append("it is of the record that an entry before it calls the END of its transaction")
         return found
 
     def baseline(self, seq: int, captured_at: str) -> None:
