@@ -36,7 +36,8 @@ def tree(log: str, stated: StatedTree | None, size: int, grown: Tree, findings: 
     elif size == stated.size == grown.size:
         for (first, last), node, hashed in zip(subtrees(grown.size), stated.edge, grown.edge, strict=False):
             if node != hashed.hex():
-                findings.say(first, "tree", f"entries {first} to {last} do not hash to the edge in audit.log")
+                among = f"entry {first} does" if first == last else f"entries {first} to {last} do"
+                findings.say(None, "tree", f"{among} not hash to the edge in audit.log")
 
 
 def checkpoints(kept: Sequence[Checkpoint], stated: StatedTree | None, grown: Tree, findings: Findings) -> None:
