@@ -36,7 +36,7 @@ def in_the_sources(state: Path, settings: dict[str, Any], values: dict[str, str]
         raise Failed(f"planted, and not found in the sources: {', '.join(missing)}")
     return (
         f"control: all {len(values)} planted values found in the sources, {len(values) - len(rest)} in rows,"
-        f" {len(rest)} (deleted, rolled back, messages) in their WAL"
+        f" {len(rest)} only in their WAL (changed, deleted, rolled back, messages)"
     )
 
 

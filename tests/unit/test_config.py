@@ -107,7 +107,20 @@ def test_a_malformed_setting(tmp_path, place, to, named):
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("content", [b"[kafka", b"a = ", b'[kafka]\n"a" = 1\n"a" = 2', b"\xff\xfe", b"\x00", b"planted", b'password = "planted', b"[a]\n[a]", b"a.b = 1\na = 2"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[kafka",
+        b"a = ",
+        b'[kafka]\n"a" = 1\n"a" = 2',
+        b"\xff\xfe",
+        b"\x00",
+        b"planted",
+        b'password = "planted',
+        b"[a]\n[a]",
+        b"a.b = 1\na = 2",
+    ],
+)
 def test_a_file_that_is_not_toml(tmp_path, content):
     path = tmp_path / "cdc.toml"
     path.write_bytes(content)

@@ -47,6 +47,6 @@ def _arrived(stage: Stage, customer: object) -> list[tuple[object, ...]]:
     """Type and length of the cell; no row while the view lacks the column or the row is still without."""
     known = ask(
         stage.settings.warehouse_auditor_dsn,
-        "SELECT FROM pg_attribute WHERE attrelid = to_regclass('trading.customers') AND attname = 'passport'",
+        "SELECT true FROM pg_attribute WHERE attrelid = to_regclass('trading.customers') AND attname = 'passport'",
     )
     return [row for row in ask(stage.settings.warehouse_auditor_dsn, _ARRIVED, customer) if row[1]] if known else []

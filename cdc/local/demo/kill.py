@@ -28,16 +28,15 @@ def play(stage: Stage, traffic: Traffic) -> None:
     worker.start()
     stage.wait(lambda: worker.says("owns stream trading ("), "the worker to own its stream again")
     said = worker.says("owns stream trading (") or ""
-    stage.say(f"trading committed {missed:,} row changes meanwhile. Started again, process {worker.pid}: “{said}”")
+    stage.say(f"started again, {missed:,} row changes later: “{said}”")
     where = f"from offset {left.position:,}, entry {left.size:,}"
     claim(said.endswith(where), f"the worker that was started again does not go on {where}: {said}")
     stage.wait(lambda: traffic.through, "the workload")
     stage.say(
         "the workload is through: "
-        + "; ".join(
-            f"{source} committed {summary.changes:,} row changes in {summary.committed:,} transactions"
-            f" ({summary.rolled_back} rolled back)"
+        + ", ".join(
+            f"{source} {summary.changes:,} row changes in {summary.committed:,} transactions"
             for source, summary in traffic.workloads().items()
         )
-        + ". A mix of orders goes on"
+        + "; orders go on"
     )

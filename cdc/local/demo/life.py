@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from cdc.audit import shown
 from cdc.local.demo.claims import ask, claim
 from cdc.local.demo.stage import Stage
 
@@ -70,7 +71,7 @@ def play_as_of(stage: Stage, order: Order) -> str:
     claim(differing, f"order {order.number} is the same before and after")
     for at, row in ((instant, first), ("now", then)):
         stage.say.command(f"cdc audit as-of orders --at {at} --where order_id={order.number} --output json")
-        values = ", ".join(f"{name} {_shown(row['row'].get(name))}" for name in differing)
+        values = ", ".join(f"{name} {shown.value(row['row'].get(name))}" for name in differing)
         stage.say.text(f"{' ' * 12}version {row['version']}: {values}   (what differs)")
     return instant
 
@@ -89,9 +90,3 @@ def _turning_point(order: Order) -> tuple[str, int, int]:
     at = [(int(change["committed_at_ns"]), int(change["version"])) for change in order.changes]
     _gap, before, after, version = max((b[0] - a[0], a[0], b[0], a[1]) for a, b in pairwise(at))
     return datetime.fromtimestamp((before + after) / 2e9, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), version, at[-1][1]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "sealed" if "seal" in value else "token"
-    return "null" if value is None else str(value)

@@ -47,13 +47,13 @@ def play(stage: Stage, traffic: Traffic) -> Failover:
         lambda: standing(stage.settings, "trading").size > frozen.size, "the spare's first commit"
     )
     stage.say(
-        f"the spare owns the stream {took:.1f} s later (a lease expires after 10 s) and goes on from offset"
-        f" {frozen.position:,}, entry {frozen.size:,}; trading had committed {traffic.changes - changes:,} row changes"
+        f"the spare owns the stream after {took:.1f} s (the lease runs out 10 s after its last renewal) and goes on at"
+        f" entry {frozen.size:,}; trading has committed {traffic.changes - changes:,} row changes meanwhile"
     )
     zombie.mark()
     zombie.signal(signal.SIGCONT)
     stage.wait(lambda: zombie.says("standing by"), "the old owner to stand by")
-    stage.say(f"SIGCONT to the old owner: “{'”, then “'.join(zombie.said)}”")
+    stage.say(f"SIGCONT to the old owner: “{'”, “'.join(zombie.said[-2:])}”")
     stage.say(_wrote_nothing(stage, zombie, spare, frozen))
     return Failover(took, committed)
 
@@ -85,12 +85,12 @@ def _wrote_nothing(stage: Stage, zombie: Worker, spare: Worker, frozen: Standing
     claim(str(worker).endswith(f"/{spare.pid}"), "another process than the spare took over")
     now = standing(stage.settings, "trading")
     claim(now.owned_by(spare.pid) and now.fence == now.epoch == frozen.epoch + 1, "the spare lost the stream again")
-    backends = ask(
-        stage.settings.warehouse_admin_dsn, "SELECT FROM pg_stat_activity WHERE pid = %s AND application_name = %s",
-        frozen.backend, "cdc writer trading",
-    )  # fmt: skip
-    claim(not backends, "the old owner's writing connection is still there")
-    claim(zombie.says("owns stream") is None, "the old owner owned the stream again")
+    writing = "SELECT true FROM pg_stat_activity WHERE pid = %s AND application_name = 'cdc writer trading'"
+    claim(
+        not ask(stage.settings.warehouse_admin_dsn, writing, frozen.backend),
+        "the old owner's writing connection is still there",
+    )
+    claim(zombie.says("owns stream trading (") is None, "the old owner owned the stream again")
     return (
         f"it wrote nothing: its writing connection is gone, and entries {frozen.size:,} to {now.size - 1:,} came under"
         f" owner's epoch {epoch}, which only process {spare.pid} has (log operations, entry {seq})"
