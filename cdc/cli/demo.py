@@ -17,7 +17,7 @@ import click
     show_default=True,
     help="Folder of the demo's own stack; it is made anew.",
 )
-@click.option("--scale", type=click.FloatRange(0.1, 5), default=0.3, show_default=True, help="Size of the workload.")
+@click.option("--scale", type=click.FloatRange(0.1, 5), default=0.5, show_default=True, help="Size of the workload.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Seed of the workload.")
 @click.option("--keep", is_flag=True, help="Leave the stack running, to look around, also when a claim does not hold.")
 def demo(state: Path, scale: float, seed: int, keep: bool) -> None:

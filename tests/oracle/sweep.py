@@ -55,7 +55,7 @@ def sweep(paths: Iterable[Path], dumps: Mapping[str, str], values: Iterable[str]
     """
     wanted = {value: needles(value) for value in values}
     hits: dict[str, list[Hit]] = {value: [] for value in wanted}
-    files = sorted(_files(paths), key=lambda file: -file[1])
+    files = sorted(files_of(paths), key=lambda file: -file[1])
     for found in _search_files(files, wanted):
         hits[found[0]].append(found[1])
     for label, dsn in dumps.items():
@@ -124,7 +124,8 @@ def _occurrences(window: bytes, seen: int, wanted: Mapping[str, Mapping[bytes, s
                 at = window.find(needle, at + 1)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+def files_of(paths: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+    """Yield the regular files in these files and folders, each with its size in bytes."""
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(path)

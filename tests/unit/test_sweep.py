@@ -108,7 +108,7 @@ def test_the_quick_look_and_the_exact_search_agree(tmp_path):
             file.write_bytes(b"\0\n\xff" * number + leaked + b"\0" * 70_000)
             holding.add(file)
             (folder / f"{number} clean").write_bytes(leaked[8:] + b"\0" * 70_000)
-        files = [file for file, _ in sweeping._files([folder])]
+        files = [file for file, _ in sweeping.files_of([folder])]
         wanted = {value: needles(value)}
         quick = set(sweeping._suspects(files, wanted))
         assert holding <= quick

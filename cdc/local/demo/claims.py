@@ -54,6 +54,12 @@ def standing(settings: Config, log: str) -> Standing:
     return Standing(*rows[0]) if rows else Standing(0, 0, 0, 0, None, None, 0)  # type: ignore[arg-type]
 
 
+def connected(settings: Config, backend: int | None) -> bool:
+    """Whether the writing connection with this process id is still there: a commit may be under way in it."""
+    writing = "SELECT true FROM pg_stat_activity WHERE pid = %s AND application_name LIKE 'cdc writer %%'"
+    return bool(ask(settings.warehouse_admin_dsn, writing, backend))
+
+
 def ask(dsn: str, statement: str, *parameters: object, database: str | None = None) -> list[tuple[object, ...]]:
     """Run one statement in autocommit on a connection of its own; its rows, if it has any.
 

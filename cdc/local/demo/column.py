@@ -27,7 +27,7 @@ def play(stage: Stage) -> str:
     ask(dsn, "ALTER TABLE customers ADD COLUMN passport text")
     ask(dsn, "UPDATE customers SET passport = %s WHERE customer_id = %s", passport, customer)
     began = time.monotonic()
-    stage.say(f"trading: ALTER TABLE customers ADD COLUMN passport text; then an UPDATE gives customer {customer} one")
+    stage.say(f"trading: ALTER TABLE customers ADD COLUMN passport text; an UPDATE gives customer {customer} one")
     owner = stage.workers["trading-spare"]
     stage.wait(lambda: owner.says("passport"), "the worker to meet the new column")
     stage.wait(lambda: _arrived(stage, customer), "the new column in the warehouse")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdc.local.demo.claims import claim, standing
+from cdc.local.demo.claims import claim, connected, standing
 from cdc.local.demo.stage import Stage
 from cdc.local.demo.traffic import Traffic
 
@@ -20,7 +20,9 @@ def play(stage: Stage, traffic: Traffic) -> None:
     """
     worker = stage.workers["trading"]
     stage.wait(lambda: standing(stage.settings, "trading").size >= KILL_AT_ENTRIES, "the first entries")
+    backend = standing(stage.settings, "trading").backend
     worker.kill()
+    stage.wait(lambda: not connected(stage.settings, backend), "the end of the killed worker's connection")
     left, before = standing(stage.settings, "trading"), traffic.changes
     stage.say(f"SIGKILL to cdc replicate trading; the log has {left.size:,} entries")
     stage.wait(lambda: traffic.changes >= before + DEAD_FOR_CHANGES, "changes while nobody replicates")

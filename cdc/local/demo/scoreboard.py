@@ -34,17 +34,17 @@ def rows(score: Score, seconds: float) -> list[tuple[str, str]]:
     skipped = sum(sum(stream.skipped.values()) for stream in score.streams)
     return [
         ("source transactions", f"{sum(one.committed for one in score.committed.values()):,}"),
-        ("row changes committed", f"{sum(one.changes for one in score.committed.values()):,}"),
+        ("row changes by the workload", f"{sum(one.changes for one in score.committed.values()):,}"),
         ("Kafka records", f"{sum(stream.records for stream in score.streams):,}"),
         ("  = entries in the log", f"{entries - described:,}"),
         ("  + counted skips", f"{skipped:,} (BEGIN, folded END, tombstones, heartbeats, notifications)"),
         ("entries that describe tables", f"{described:,}"),
         ("SIGKILLs survived", "1"),
         (
-            "fail-over of a stopped owner",
+            "take-over from a stopped owner",
             f"{score.failover.owned_s:.1f} s, first commit after {score.failover.committed_s:.1f} s",
         ),
-        ("planted values in clear outside", f"0 of {score.swept}"),
+        ("planted values", f"{score.swept}, in clear in the sources and Kafka alone"),
         ("independent checks", f"{score.checks} held"),
         ("tamperings detected", f"{score.tamperings.found} of {score.tamperings.made}"),
         (

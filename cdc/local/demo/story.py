@@ -58,7 +58,8 @@ def play(stack: Stack, say: Teller, scale: float, seed: int) -> Next:
 def close(say: Teller, about: Next, *, kept: bool) -> None:
     """The last act, after the stack has been dealt with."""
     say.act(len(ACTS), ACTS[-1])
-    say.text("\n".join(next_commands.lines(about, kept=kept)))
+    for line in next_commands.lines(about, kept=kept):
+        say.line(line)
 
 
 def _acts(say: Teller) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from cdc.local.demo.claims import Standing, ask, claim, standing
+from cdc.local.demo.claims import Standing, ask, claim, connected, standing
 from cdc.local.demo.stage import Stage
 from cdc.local.demo.traffic import Traffic
 from cdc.local.demo.worker import Worker
@@ -85,11 +85,7 @@ def _wrote_nothing(stage: Stage, zombie: Worker, spare: Worker, frozen: Standing
     claim(str(worker).endswith(f"/{spare.pid}"), "another process than the spare took over")
     now = standing(stage.settings, "trading")
     claim(now.owned_by(spare.pid) and now.fence == now.epoch == frozen.epoch + 1, "the spare lost the stream again")
-    writing = "SELECT true FROM pg_stat_activity WHERE pid = %s AND application_name = 'cdc writer trading'"
-    claim(
-        not ask(stage.settings.warehouse_admin_dsn, writing, frozen.backend),
-        "the old owner's writing connection is still there",
-    )
+    claim(not connected(stage.settings, frozen.backend), "the old owner's writing connection is still there")
     claim(zombie.says("owns stream trading (") is None, "the old owner owned the stream again")
     return (
         f"it wrote nothing: its writing connection is gone, and entries {frozen.size:,} to {now.size - 1:,} came under"

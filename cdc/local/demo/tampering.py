@@ -51,7 +51,10 @@ def play(stage: Stage, order: str) -> Detected:
     stage.say(
         f"cdc audit checkpoint --save: each log's size and root, kept elsewhere. verify: PASS, {one.size:,} entries"
     )
-    stage.say("then, each on a fresh clone, as superuser with triggers off (session_replication_role = replica):")
+    stage.say(
+        "then, each on a fresh clone, as superuser with triggers off (session_replication_role = replica): grants and"
+        " triggers do not stop a superuser, the hashes give the change away"
+    )
     tamperings = _tamperings(one, order)
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         tried = [pool.submit(_tried, stage, kept, one, number, each) for number, each in enumerate(tamperings)]

@@ -22,6 +22,7 @@ _STYLES = (
     (r"\bPASS\b", "bold green"),
     (r"\bFAIL\b", "bold red"),
     (r"(?<=  )# .*$", "dim"),
+    (r"^[a-z]+:$", "bold"),
 )
 
 
@@ -52,10 +53,14 @@ class Teller:
         """A command as a person types it; its output follows through :meth:`text`."""
         self.text(f"{_INDENT}$ {line}")
 
-    def text(self, lines: str, indent: str = "") -> None:
+    def text(self, lines: str) -> None:
         """Lines as they are, cut at the width."""
         for line in lines.split("\n"):
-            self._console.print(styled(_cut(indent + line)))
+            self.line(_cut(line))
+
+    def line(self, line: str) -> None:
+        """One line, however long."""
+        self._console.print(styled(line))
 
 
 def styled(line: str) -> Text:
