@@ -50,7 +50,8 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
         connection = psycopg2.connect(dsn, connect_timeout=10)
     except psycopg2.OperationalError as error:
         raise Unreachable(
-            f"the source database of {definition.name} refuses: {_first_line(error)}", hint="cdc local status"
+            f"the source database of {definition.name} refuses: {_first_line(error)}",
+            hint=f"is it running, are role and password right, has the preparation SQL of {definition.name} been run?",
         ) from None
     try:
         connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
@@ -142,6 +143,9 @@ def _table(table: Table, captured: set[str], role: str) -> Iterator[Finding]:
     if table.row_security:
         problem = f"{name}: row security hides rows from role {role}"
         yield Finding("row_security", problem, f"ALTER ROLE {role} BYPASSRLS;")
+    if table.included and table.key is not None and table.key.shared:
+        problem = f"{name}: Debezium takes unique index {table.key.index} for the key, and several rows can share it"
+        yield Finding("key_shared", f"{problem}; add a primary key, drop the index, or leave the table out")
     for column in table.nested_arrays:
         yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
     for column, kind in table.types.items():
@@ -191,8 +195,8 @@ def _published(name: str, published: Publication, table: Table) -> Iterator[Find
 def _own_tables(definition: Definition, cursor: Cursor, captured: set[str], role: str) -> Iterator[Finding]:
     for name, privilege in ((HEARTBEAT, "UPDATE"), (SIGNAL, "INSERT")):
         if name not in captured:
-            file = f"sql/source/{definition.name}/90_capture.sql"
-            yield Finding("capture_table", f"table {name} does not exist", f"-- see {file}")
+            fix = f"-- the preparation SQL makes it: cdc connectors init {definition.name}"
+            yield Finding("capture_table", f"table {name} does not exist", fix)
         elif not _one(cursor, _MAY, privilege, name):
             yield Finding("capture_privilege", f"{name} refuses {privilege}", f"GRANT {privilege} ON {name} TO {role};")
     for function in ("pg_control_system()", "pg_control_checkpoint()"):
