@@ -13,6 +13,7 @@ SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quo
        (SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
          WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)),
        c.relreplident::text, c.relpersistence = 'u', row_security_active(c.oid),
+       EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = 'r'),
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
        (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims, format_type(b.oid, NULL))
                                ORDER BY a.attnum), '[]')
@@ -70,6 +71,7 @@ class Table:
     """A table that the connector reads, or a partition of one; ``name`` as Debezium writes it, ``quoted`` as SQL.
 
     ``included``: the definition's patterns match it. ``root``: the partitioned table on top, of a partition.
+    ``has_heirs``: other tables INHERIT it, so that reading it gives their rows too.
     ``types``: column → type, an array's or a domain's being that of what it is made of. ``key``: None without any.
     """
 
@@ -80,6 +82,7 @@ class Table:
     replica_identity: str
     unlogged: bool
     row_security: bool
+    has_heirs: bool
     readable: bool
     included: bool
     stored_columns: tuple[str, ...]
@@ -120,18 +123,23 @@ def tables(cursor: Cursor, patterns: Sequence[str]) -> tuple[Table, ...]:
             replica_identity=row[4],
             unlogged=row[5],
             row_security=row[6],
-            readable=row[7],
+            has_heirs=row[7],
+            readable=row[8],
             included=row[0] in included,
-            stored_columns=tuple(name for name, generated, *_ in row[8] if generated == ""),
-            generated_columns=tuple(name for name, generated, *_ in row[8] if generated == "s"),
-            virtual_columns=tuple(name for name, generated, *_ in row[8] if generated == "v"),
-            nested_arrays=tuple(name for name, _, dimensions, _ in row[8] if dimensions > 1),
-            types={name: kind for name, _, _, kind in row[8]},
-            key=Key(*row[9][:3], tuple(row[9][3])) if row[9] else None,
+            stored_columns=tuple(name for name, generated, *_ in row[9] if generated == ""),
+            generated_columns=tuple(name for name, generated, *_ in row[9] if generated == "s"),
+            virtual_columns=tuple(name for name, generated, *_ in row[9] if generated == "v"),
+            nested_arrays=tuple(name for name, _, dimensions, _ in row[9] if dimensions > 1),
+            types={name: kind for name, _, _, kind in row[9]},
+            key=_key(*row[10]) if row[10] else None,
         )
         for row in rows
         if row[0] in included or row[3] in included
     )
+
+
+def _key(index: str, primary: bool, shared: bool, columns: list[str]) -> Key:
+    return Key(index, primary, shared, tuple(columns))
 
 
 def publication(cursor: Cursor, name: str) -> Publication | None:

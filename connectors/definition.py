@@ -14,8 +14,9 @@
     schemas: [public]                # or tables: [public.orders, …]
 
 Optional: ``publication`` (``cdc_<database>``), ``exclude`` (Java regular expressions on ``schema.table``; partitions of
-a captured table belong here), ``replication_factor`` (1), ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20), ``database.sslmode`` (prefer)
-and ``database.sslrootcert`` (a path on the workers). `cdc connectors init` writes one for a database.
+a captured table belong here), ``replication_factor`` (1), ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20),
+``database.sslmode`` (prefer) and ``database.sslrootcert`` (a path on the workers). ``cdc connectors init`` writes a
+definition for a database.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,248}")
 _IDENTIFIER = re.compile(r"[^\x00-\x1f,.\"'\\]{1,63}")
 _PUBLICATION = re.compile(r"[a-z_][a-z0-9_$-]{0,62}")
-"""What PostgreSQL reads back unchanged from ``publication_names``, where Debezium writes it without quotes. Of any other
-name PostgreSQL 18 says "skipped loading publication" in its log, and the stream goes on without a single row."""
+"""What PostgreSQL reads back unchanged from ``publication_names``, where Debezium writes no quotes. Of any other name
+PostgreSQL 18 says in its log "skipped loading publication", and the stream goes on without a single row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,21 @@ def load(path: Path) -> Definition:
     Raises:
         DefinitionError: the message names the file, the line and the field, and the hint what to write.
     """
-    fields = yaml_fields.read(path)
-    fields.only("name", "kind", "topic", "publication", "database", "schemas", "tables", "exclude", "replication_factor",
-                "heartbeat_interval_ms", "poll_interval_ms")  # fmt: skip
+    return _checked(path, yaml_fields.read(path))
+
+
+def parse(text: str, path: Path) -> Definition:
+    """The same for a text that is not written yet; ``path`` is where it will be.
+
+    Raises:
+        DefinitionError: as :func:`load`.
+    """
+    return _checked(path, yaml_fields.parse(text, path))
+
+
+def _checked(path: Path, fields: Fields) -> Definition:
+    fields.only("name", "kind", "topic", "publication", "database", "schemas", "tables", "exclude",
+                "replication_factor", "heartbeat_interval_ms", "poll_interval_ms")  # fmt: skip
     name = _matching(
         fields, "name", _NAME, "small letters, digits and _, at most 55 (a replication slot is named after it)"
     )

@@ -150,10 +150,9 @@ def _table(table: str, at: _Place) -> TableRule:
             here.refuse(
                 "drop in a books-and-records table: the record could not be re-created", "seal it, or correct retention"
             )
-    if "key" in fields:
-        _check_key(table, fields["key"], columns)
+    key = _key(table, fields["key"], columns) if "key" in fields else None
     subject = _subject(fields["subject"], columns) if "subject" in fields else None
-    return TableRule(subject, retention, columns)
+    return TableRule(subject, retention, columns, key)
 
 
 def _column(at: _Place) -> ColumnRule:
@@ -197,9 +196,10 @@ def _subject(at: _Place, columns: Mapping[str, ColumnRule]) -> SubjectRule:
     return SubjectRule(type_, column)
 
 
-def _check_key(table: str, at: _Place, columns: Mapping[str, ColumnRule]) -> None:
+def _key(table: str, at: _Place, columns: Mapping[str, ColumnRule]) -> tuple[str, ...]:
     if not isinstance(at.node, yaml.SequenceNode):
         at.refuse("key is not a list", "write key: [column, …]")
+    names = []
     for node in at.node.value:
         place = _Place(at.path, node, table)
         name = place.text("a column's name")
@@ -209,3 +209,5 @@ def _check_key(table: str, at: _Place, columns: Mapping[str, ColumnRule]) -> Non
             here.refuse(
                 f"{rule.protect} on a key column", "write token with a domain, or clear: rows are found by their key"
             )
+        names.append(name)
+    return tuple(names)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cdc import config
+from cdc.cli.connectors_init import init
 from cdc.errors import ConfigError
 from connectors import redact
 from connectors.apply import apply as apply_one
@@ -29,7 +30,10 @@ _config = click.option(
 
 @click.group()
 def connectors() -> None:
-    """The Debezium connectors: what they capture is in connectors/definitions, how is in the profile."""
+    """The Debezium connectors: what they capture is in definitions, how is in the profile."""
+
+
+connectors.add_command(init)
 
 
 @connectors.command()
