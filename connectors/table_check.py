@@ -34,6 +34,9 @@ def obstacles(table: Table) -> Iterator[Finding]:
     if table.unlogged:
         problem = f"{name} is unlogged: its changes are in no log"
         yield Finding("unlogged", problem, f"ALTER TABLE {table.quoted} SET LOGGED;")
+    if '"' in table.name or any('"' in column for column in table.types):
+        problem = f"{name} or a column of it has a double quote in its name, which Debezium's snapshot does not escape"
+        yield Finding("quote_in_name", f"{problem}; rename it, or leave the table out")
     if table.has_heirs:
         problem = f"{name} is inherited by other tables: its snapshot would hold their rows too"
         yield Finding("inherited", f"{problem}; leave it out")
