@@ -168,6 +168,11 @@ def read(connection: Connection) -> Inventory:
         SourceUnfit: older than PostgreSQL 13.
         ConnectorError: the catalog cannot be read.
     """
+    if connection.server_version < LEAST_SERVER * 10_000:
+        raise SourceUnfit(
+            f"the server is PostgreSQL {connection.server_version // 10_000}: {LEAST_SERVER} or later is needed",
+            hint="upgrade the server",
+        )
     try:
         connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
         with connection, connection.cursor() as cursor:
@@ -184,11 +189,6 @@ def read(connection: Connection) -> Inventory:
 
 
 def _server(cursor: Cursor) -> Server:
-    if cursor.connection.server_version < LEAST_SERVER * 10_000:
-        major = cursor.connection.server_version // 10_000
-        raise SourceUnfit(
-            f"the server is version {major}: PostgreSQL {LEAST_SERVER} or later is needed", hint="upgrade the server"
-        )
     cursor.execute(_SERVER)
     row = cursor.fetchone()
     assert row is not None  # a query without FROM

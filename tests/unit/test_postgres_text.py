@@ -44,7 +44,7 @@ from tests.oracle.postgres_text import as_copied, fields
         ("float8", "-0.0", "-0"),
         ("float8", "NaN", "NaN"),
         ("float8", "-Infinity", "-Infinity"),
-        ("array", ["a\"b", None, "ü"], '["a\\"b",null,"ü"]'),
+        ("array", ['a"b', None, "ü"], '["a\\"b",null,"ü"]'),
         ("text", "NAN", "NAN"),
         ("text", "2025-06-02Z", "2025-06-02Z"),
         ("date", None, None),
