@@ -199,8 +199,9 @@ DECLARE
     command record;
 BEGIN
     FOR command IN
-        SELECT * FROM pg_event_trigger_ddl_commands()
-        WHERE object_type = 'table' AND schema_name IN ({", ".join(map(literal, schemas))})
+        SELECT d.object_identity FROM pg_event_trigger_ddl_commands() AS d JOIN pg_class AS c ON c.oid = d.objid
+        WHERE d.object_type = 'table' AND c.relreplident <> 'f'
+          AND d.schema_name IN ({", ".join(map(literal, schemas))})
     LOOP
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', command.object_identity);
     END LOOP;
@@ -208,10 +209,12 @@ END
 $$;
 DROP EVENT TRIGGER IF EXISTS cdc_{source}_full_identity;
 CREATE EVENT TRIGGER cdc_{source}_full_identity ON ddl_command_end
-    WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+    WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
     EXECUTE FUNCTION cdc.full_identity_{source}();"""
     if superuser:
-        return f"-- The same identity for tables and partitions that are made later.\n{statement}"
+        return (
+            f"-- The same identity for tables and partitions that are made, or moved into a schema, later.\n{statement}"
+        )
     lines = "".join(f"\n--   {line}" for line in statement.splitlines())
     return f"-- For tables and partitions that are made later, a superuser can have the same done:{lines}"
 

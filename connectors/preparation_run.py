@@ -10,10 +10,11 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from connectors.errors import SourceUnfit, Unreachable
 
 _HINTS = {
-    "42501": "a superuser runs it: psql -v ON_ERROR_STOP=1 -f FILE",
+    "42501": "a superuser runs it: psql -v ON_ERROR_STOP=1 -f {file}",
     "55P03": "a transaction holds that table for longer than 10 s: run it again",
 }
 """SQLSTATE → what to do (insufficient_privilege, lock_not_available)."""
+_OTHERWISE = "the server's log has the statement; mend it and run it again"
 
 
 def paragraphs(text: str) -> list[str]:
@@ -48,6 +49,6 @@ def run(connection: Connection, text: str, file: str) -> int:
             what = " ".join(first.split()[:3]).rstrip(";")
             raise SourceUnfit(
                 f"{file}: paragraph {number} ({what} …): SQLSTATE {error.pgcode}",
-                hint=_HINTS.get(error.pgcode or "", "the server's log has the statement; mend it and run it again"),
+                hint=_HINTS.get(error.pgcode or "", _OTHERWISE).format(file=file),
             ) from None
     return len(found)

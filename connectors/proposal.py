@@ -144,7 +144,7 @@ def demand_exact(inventory: Inventory, definition: Definition, proposal: Proposa
     Raises:
         SourceUnfit: two names differ in capitals only, and one of the two is to stay out.
     """
-    wrong = {relation.table.name for relation in captured(inventory, definition)} ^ set(proposal.tables)
+    wrong = {relation.table.name for relation in _matched(inventory, definition)} ^ set(proposal.tables)
     if wrong:
         raise SourceUnfit(
             f"{', '.join(sorted(wrong))}: Debezium, which ignores capitals, cannot tell it from another table",
@@ -158,15 +158,19 @@ def captured(inventory: Inventory, definition: Definition) -> tuple[Relation, ..
     Raises:
         SourceUnfit: none.
     """
+    found = _matched(inventory, definition)
+    if not found:
+        raise SourceUnfit(f"{definition.path}: it captures no table that the database has", hint="see `schemas` there")
+    return found
+
+
+def _matched(inventory: Inventory, definition: Definition) -> tuple[Relation, ...]:
     patterns = [re.compile(pattern, re.IGNORECASE) for pattern in include_patterns(definition)]
-    found = tuple(
+    return tuple(
         relation
         for relation in inventory.relations
         if relation.table.name not in _OWN and any(pattern.fullmatch(relation.table.name) for pattern in patterns)
     )
-    if not found:
-        raise SourceUnfit(f"{definition.path}: it captures no table that the database has", hint="see `schemas` there")
-    return found
 
 
 def printable(text: str) -> str:

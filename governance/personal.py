@@ -11,13 +11,13 @@ from itertools import pairwise
 _MEANINGS: dict[str, str] = {
     "an e-mail address": "email mail emailaddress",
     "a telephone number": "phone telephone tel mobile cell cellphone fax msisdn phonenumber",
+    "a network or device identifier": "ip ipaddress useragent device deviceid cookie session mac imei",
     "a tax or identity number": "ssn sin nino tin taxid passport nationalid socialsecurity licence license",
     "a date of birth or an age": "birth dob birthday birthdate dateofbirth born age",
     "a person's name": "firstname lastname fullname surname middlename forename givenname familyname maiden nickname"
     " username login contact contactname",
     "a postal address": "address address1 address2 street city zip zipcode postal postcode postalcode district region",
     "a bank account or card": "iban bic swift accountno accountnumber card cardnumber creditcard pan cvv cvc routing",
-    "a network or device identifier": "ip ipaddress useragent device deviceid cookie session mac imei",
     "a sensitive attribute": "gender sex race ethnicity religion nationality marital disability health diagnosis blood",
     "a credential": "password passwd pwd passphrase secret token apikey pin hash salt",
     "a place": "latitude longitude lat lng lon geo location gps",
@@ -25,7 +25,9 @@ _MEANINGS: dict[str, str] = {
     "a picture or biometric": "photo picture avatar signature fingerprint biometric face",
     "free text, which can name anybody": "note notes comment comments remark remarks memo message feedback body bio",
 }
+"""Meaning → words, the surest first: a ``contact_email`` is an e-mail address."""
 _BY_WORD = {word: meaning for meaning, words in _MEANINGS.items() for word in words.split()}
+_SURENESS = list(_MEANINGS)
 _NAME, _NUMBER = "a person's name", "a tax or identity number"
 _BY_PAIR = {
     **{(kind, "name"): _NAME for kind in ("first", "last", "full", "middle", "given", "family", "user", "nick")},
@@ -55,9 +57,11 @@ def meaning(column: str, table: str) -> str | None:
         if pair in _BY_PAIR:
             return _BY_PAIR[pair]
     numbered = len(words) > 1 and words[-1] == "id"  # address_id is a row's number, passport_id is not
-    for word in (*words, "".join(words)):
-        if word in _BY_WORD and (not numbered or _BY_WORD[word] == _NUMBER):
-            return _BY_WORD[word]
+    found = {_BY_WORD[word] for word in (*words, "".join(words)) if word in _BY_WORD}
+    if numbered:
+        found &= {_NUMBER}
+    if found:
+        return min(found, key=_SURENESS.index)
     return _NAME if words == ["name"] and names_people(table) else None
 
 

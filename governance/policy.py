@@ -46,7 +46,7 @@ def load(path: Path | str) -> Policy:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         problem = f"{path}: cannot read the policy ({error.strerror})"
-        raise PolicyError(problem, hint="check the source's policy setting") from None
+        raise PolicyError(problem, hint="check the source's policy setting; `cdc policy init` writes one") from None
     except UnicodeDecodeError:
         raise PolicyError(f"{path}: the policy is not UTF-8 text", hint="save the file as UTF-8") from None
     return parse(text, path)
@@ -103,7 +103,7 @@ class _Place:
             self.refuse("not a mapping", f"write {expected}")
         seen = set()
         for name_node, value in self.node.value:
-            if not isinstance(name_node, yaml.ScalarNode) or name_node.value == "<<":
+            if not isinstance(name_node, yaml.ScalarNode) or name_node.tag == "tag:yaml.org,2002:merge":
                 _Place(self.path, name_node, self.what).refuse("not a name", f"write {expected}")
             name = name_node.value  # as it is written: a column may be called `on` or `null`
             if name in seen:

@@ -116,7 +116,8 @@ def _login(
     if known is None and password is None and user in inventory.server.roles and not (force and role is None):
         raise Conflict(
             f"role {user} exists, and its password is not known here",
-            hint="put it in $CDC_CONNECTOR_PASSWORD, or name another role with --role",
+            hint="put it in $CDC_CONNECTOR_PASSWORD, or name another role with --role"
+            + (", or give the role a new one with --force" if role is None else ""),
         )
     return Login(host, port, database, user, known or password or secrets.token_hex(24), sslmode, certificate)
 

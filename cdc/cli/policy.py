@@ -33,7 +33,7 @@ _dsn = click.option(
     envvar="CDC_SOURCE_DSN",
     show_envvar=True,
     help="Read the catalog through this DSN; default: the source's own `dsn`. It shows in the process list: use the"
-    " variable where it holds a password.",
+    " variable where it holds a password, which is passed over when it is another source's.",
 )
 _output = click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
@@ -62,7 +62,7 @@ def init(name: str, dsn: str | None, patterns: tuple[str, ...], force: bool, pat
     joins keep working. Review the file before you replicate.
     """
     source = config.load(path).source(name)
-    chosen = suggest(name, captured_tables(source, dsn), patterns)
+    chosen = suggest(name, captured_tables(source, dsn, insist=_typed()), patterns)
     text = policy_text(name, chosen)
     present = source.policy.read_text(encoding="utf-8") if source.policy.exists() else None
     if present == text:
@@ -89,7 +89,7 @@ def check(name: str | None, dsn: str | None, require_database: bool, output: str
     Exit code 6 when a captured table or column is missing in the policy, or the policy names one that is not there.
     """
     settings = config.load(path)
-    if dsn is not None and name is None:
+    if name is None and _typed():
         raise ConfigError("--dsn is of one source", hint="cdc policy check NAME")
     documents, wrong = [], False
     for source in [settings.source(name)] if name else settings.sources.values():
@@ -138,6 +138,11 @@ def explain_(name: str, table: str | None, dsn: str | None, output: str, path: P
         _print_rows(rows)
 
 
+def _typed() -> bool:
+    """Whether --dsn stands in the command line: then it is meant for this source."""
+    return click.get_current_context().get_parameter_source("dsn") is click.core.ParameterSource.COMMANDLINE
+
+
 def _load(source: SourceConfig) -> Policy:
     if not source.policy.exists():
         raise NotFound(f"{source.name} has no policy yet ({source.policy})", hint=f"cdc policy init {source.name}")
@@ -156,7 +161,7 @@ def _reachable(source: SourceConfig, dsn: str | None, required: bool) -> tuple[T
         click.echo(f"{source.name}: not compared with a catalog: the source has no dsn", err=True)
         return None
     try:
-        return captured_tables(source, dsn)
+        return captured_tables(source, dsn, insist=_typed())
     except Unreachable as error:
         if required:
             raise
