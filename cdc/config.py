@@ -67,6 +67,11 @@ class Config:
         """Where the files of a source are that is not declared in the configuration file itself."""
         return self.state / SOURCE_FOLDER / name
 
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Sources beside the configuration file that have no policy yet: what runs all sources passes them over."""
+        return tuple(s.name for s in self.sources.values() if s.declared != self.path and not s.policy.exists())
+
     def source(self, name: str) -> SourceConfig:
         """Settings of one source.
 

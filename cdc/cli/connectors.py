@@ -54,7 +54,10 @@ def apply(names: tuple[str, ...], path: Path | None, timeout_s: float) -> None:
     Repeating it changes nothing.
     """
     settings = config.load(path)
-    definitions = [_definition(settings.source(name)) for name in names or settings.sources]
+    for name in () if names else settings.unfinished:
+        click.echo(f"{name}: not applied: it has no policy yet (cdc policy init {name})", err=True)
+    chosen = names or tuple(name for name in settings.sources if name not in settings.unfinished)
+    definitions = [_definition(settings.source(name)) for name in chosen]
     secrets = _secrets(settings)
     with ConnectClient(settings.connect_url) as client:
         for definition in definitions:

@@ -93,6 +93,10 @@ def check(name: str | None, dsn: str | None, require_database: bool, output: str
         raise ConfigError("--dsn is of one source", hint="cdc policy check NAME")
     documents, wrong = [], False
     for source in [settings.source(name)] if name else settings.sources.values():
+        if name is None and source.name in settings.unfinished:
+            click.echo(f"{source.name}: it has no policy yet (cdc policy init {source.name})", err=True)
+            wrong = True
+            continue
         rules = _load(source)
         tables = _reachable(source, dsn, require_database)
         found = () if tables is None else review(rules, tables)

@@ -17,7 +17,7 @@ import pytest
 
 from cdc.local.stack import Stack
 from tests.fix_own import Own, own_source, run_as
-from tests.real.refusing import CONFIGURATION, SAYS
+from tests.real.refusing import CONFIGURATION, REPOSITORY, SAYS
 
 PLANTED = "planted-Pa55"
 
@@ -260,6 +260,17 @@ def test_policies(folder: Path, own: Own) -> None:
     said = refused(folder, 3, "policy", "init", "shop", dsn=own.admin_dsn)
     assert "no source 'shop'; there are: trading" in said
     assert cdc(folder, "connectors", "init", "shop", dsn=own.admin_dsn).returncode == 0
+    # What runs all sources is not stopped by one that is not finished.
+    for command in ("replicate",), ("connectors", "apply"):
+        said = cdc(folder, *command).stderr
+        assert "it has no policy yet (cdc policy init shop)" in said
+        assert "trading" in said.splitlines()[-1] + said.splitlines()[-2]
+    (folder / "trading.policy.yaml").write_text((REPOSITORY / "governance/policies/trading.yaml").read_text())
+    done = cdc(folder, "policy", "check")
+    assert done.returncode == 6
+    assert "trading: not compared with a catalog: the source has no dsn" in done.stderr
+    assert "shop: it has no policy yet (cdc policy init shop)" in done.stderr
+    (folder / "trading.policy.yaml").unlink()
     assert "shop has no policy yet" in refused(folder, 3, "policy", "check", "shop")
     assert "has no policy yet" in refused(folder, 3, "policy", "explain", "shop")
     # The role is made by the SQL, which nobody has run.
