@@ -22,8 +22,8 @@ NOUNS = {
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
     "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),
     "migrate": ("cdc.cli.migrate:migrate", "Bring the warehouse and the privacy store to the newest version."),
-    "connectors": ("cdc.cli.connectors:connectors", "Apply and list the Debezium connectors."),
-    "policy": ("cdc.cli.policy:policy", "Explain what a policy does to each column."),
+    "connectors": ("cdc.cli.connectors:connectors", "Prepare databases, apply and list the Debezium connectors."),
+    "policy": ("cdc.cli.policy:policy", "Write, check and explain how each column is protected."),
     "keys": ("cdc.cli.keys:keys", "Create the keyring and show the keys' state."),
 }
 """Noun → where its command is, and its line in ``cdc --help`` (so that help loads nothing)."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cdc import config
+from cdc.cli.connectors_init import init
 from cdc.errors import ConfigError
 from connectors import redact
 from connectors.apply import apply as apply_one
@@ -29,7 +30,10 @@ _config = click.option(
 
 @click.group()
 def connectors() -> None:
-    """The Debezium connectors: what they capture is in connectors/definitions, how is in the profile."""
+    """The Debezium connectors: what they capture is in definitions, how is in the profile."""
+
+
+connectors.add_command(init)
 
 
 @connectors.command()
@@ -50,7 +54,10 @@ def apply(names: tuple[str, ...], path: Path | None, timeout_s: float) -> None:
     Repeating it changes nothing.
     """
     settings = config.load(path)
-    definitions = [_definition(settings.source(name)) for name in names or settings.sources]
+    for name in () if names else settings.unfinished:
+        click.echo(f"{name}: not applied: it has no policy yet (cdc policy init {name})", err=True)
+    chosen = names or tuple(name for name in settings.sources if name not in settings.unfinished)
+    definitions = [_definition(settings.source(name)) for name in chosen]
     secrets = _secrets(settings)
     with ConnectClient(settings.connect_url) as client:
         for definition in definitions:

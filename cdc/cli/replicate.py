@@ -105,9 +105,10 @@ def _all(settings: Config, until_caught_up: bool, batch_records: int) -> int:
     options = ["--config", str(settings.path), "--batch-records", str(batch_records)] + (
         ["--until-caught-up"] if until_caught_up else []
     )
-    children = [
-        subprocess.Popen([sys.executable, "-m", "cdc", "replicate", name, *options]) for name in settings.sources
-    ]
+    for name in settings.unfinished:
+        click.echo(f"{name}: not replicated: it has no policy yet (cdc policy init {name})", err=True)
+    names = [name for name in settings.sources if name not in settings.unfinished]
+    children = [subprocess.Popen([sys.executable, "-m", "cdc", "replicate", name, *options]) for name in names]
     stopping = False
 
     def stop(*_: object) -> None:
