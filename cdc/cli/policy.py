@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from cdc import config
+from cdc.cli.completion import sources
 from cdc.cli.policy_tables import captured_tables
 from cdc.cli.source_files import write
 from cdc.config import SourceConfig
@@ -44,7 +45,7 @@ def policy() -> None:
 
 
 @policy.command()
-@click.argument("name")
+@click.argument("name", shell_complete=sources)
 @_dsn
 @click.option(
     "--clear",
@@ -111,7 +112,7 @@ def check(name: str | None, dsn: str | None, require_database: bool, output: str
 
 
 @policy.command("explain")
-@click.argument("name")
+@click.argument("name", shell_complete=sources)
 @click.argument("table", required=False)
 @_dsn
 @_output

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cdc import config
+from cdc.cli.completion import sources
 from cdc.config import Config, SourceConfig
 from cdc.errors import ConfigError, NotFound
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source", required=False)
+@click.argument("source", required=False, shell_complete=sources)
 @click.option(
     "--config",
     "path",

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cdc import config
-from cdc.cli.enrolment import Enrolment, enrol
+from cdc.cli.connectors.enrolment import Enrolment, enrol
 from cdc.cli.source_files import Places, places, write
 from cdc.config import Config
 from cdc.errors import ConfigError, Conflict
