@@ -156,6 +156,11 @@ class Keys:
             self._tokens.put((domain, text), found)
         return found
 
+    def existing_token(self, domain: str, text: str) -> str | None:
+        """The token that a value has in ``domain``, or None. Mints nothing, not even the domain's index key."""
+        key = self._secrets.get(("token-index", domain)) or self._vault.existing_secret(("token-index", domain))
+        return None if key is None else self._vault.existing_token(domain, tokens.digest(key, text))
+
     def salt_key(self, origin: str) -> bytes:
         """The 32-byte key of the salts of the log with this origin."""
         self._ensure_secrets({("salt", origin)})

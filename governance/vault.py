@@ -86,6 +86,15 @@ class Vault:
 
         return self._transact(work)
 
+    def existing_secret(self, name: Name) -> bytes | None:
+        """An index or salt key, or None where none was ever minted."""
+
+        def work(cursor: Cursor) -> tuple[bytes | None, int]:
+            wrapped = store.secrets(cursor, [name]).get(name)
+            return None if wrapped is None else self._unwrap(cursor, wrapped, secret_binding(*name)), 0
+
+        return self._transact(work)
+
     def subjects(
         self, digests: Collection[Digest], tiers: Collection[int]
     ) -> tuple[dict[Digest, SubjectRow], dict[KeyName, bytes]]:

@@ -67,7 +67,8 @@ def main() -> None:
 
 
 def _say(message: str, hint: str | None, code: int) -> int:
-    click.echo(f"cdc: {message}", err=True)
-    if hint:
-        click.echo(f"  → {hint}", err=True)
+    from cdc.cli.output import printable
+
+    for line in (f"cdc: {message}", *((f"  → {hint}",) if hint else ())):
+        click.echo("\n".join(map(printable, line.split("\n"))), err=True)  # a table may be named with escape codes
     return code

@@ -46,11 +46,12 @@ def migrate(admin_dsn: str) -> list[str]:
             )
             cursor.execute("SELECT name, sha256 FROM migration.applied")
             applied = dict(cursor.fetchall())
-            return [
-                file.name
-                for file in sorted((sql_folder() / "migrations").glob("*.sql"))
-                if _apply(cursor, file, applied)
-            ]
+            files = sorted((sql_folder() / "migrations").glob("*.sql"))
+            done = [file.name for file in files if _apply(cursor, file, applied)]
+            cursor.execute("SELECT to_regproc('pipeline.define_all_history') IS NOT NULL")
+            if cursor.fetchone() == (True,):
+                cursor.execute("SELECT pipeline.define_all_history()")  # views that could not be extended at their time
+            return done
     except psycopg2.errors.InsufficientPrivilege:
         raise ConfigError(
             "warehouse: the administrator's role may not create schemas and roles ([warehouse] admin_dsn)"

@@ -1,0 +1,137 @@
+"""What every answer ends with: how far the log is complete, what is known to be missing, what nobody has checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from cdc.audit.entries import JOINED, read
+from cdc.audit.instants import shown
+from cdc.audit.reading import Reading
+from cdc.errors import NotFound
+
+_LOG = """
+SELECT l.origin, l.size, s.complete_at, s.complete_seq,
+       CASE WHEN s.open_count > 0 THEN s.open_transaction END, s.halted_code, audit.baseline(l.log),
+       (SELECT e.ordered_at FROM audit.entry e WHERE e.log = l.log AND e.seq = audit.baseline(l.log))
+  FROM audit.log l JOIN pipeline.stream s USING (log) WHERE l.log = %(log)s
+"""
+_GAPS = f"SELECT e.seq, e.entry, b.body FROM {JOINED} WHERE e.log = %(log)s AND e.kind = 'gap' ORDER BY e.seq"
+_SUSPENDED = """
+SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table
+ WHERE log = %(log)s AND suspended_code IS NOT NULL AND table_name = ANY(%(tables)s) ORDER BY 1
+"""
+NOT_CHECKED = (
+    "the hashes of these entries (cdc audit verify)",
+    "who made the changes (not captured: PostgreSQL's WAL has no user)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Records that are known to be missing: an entry of kind ``gap``."""
+
+    seq: int
+    after: str
+    through: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A table whose current state stands still since ``seq``. Its history, and answers from it, go on."""
+
+    table: str
+    code: str
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Of one log, at the moment of the answer. Instants are ns since 1970.
+
+    ``baseline``: first seq, and its place on the ordered clock, from which on an absent row is absent.
+    """
+
+    log: str
+    origin: str
+    entries: int
+    complete_at: int | None
+    complete_seq: int | None
+    baseline: tuple[int, int] | None
+    open_transaction: str | None
+    halted: str | None
+    gaps: tuple[Gap, ...]
+    suspended: tuple[Suspended, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        baseline = self.baseline and {"seq": self.baseline[0], "at": shown(self.baseline[1])}
+        return {
+            "log": self.log,
+            "origin": self.origin,
+            "entries": self.entries,
+            "complete_through": None if self.complete_at is None else shown(self.complete_at),
+            "complete_through_ns": None if self.complete_at is None else str(self.complete_at),
+            "complete_seq": self.complete_seq,
+            "known_since": baseline,
+            "gaps": [{"seq": g.seq, "from": g.after, "through": g.through, "reason": g.reason} for g in self.gaps],
+            "open_transaction": self.open_transaction,
+            "halted": self.halted,
+            "suspended": [{"table": s.table, "code": s.code, "since_seq": s.seq} for s in self.suspended],
+            "not_checked": list(NOT_CHECKED),
+        }
+
+    def lines(self) -> list[tuple[str, str]]:
+        """As pairs of a word and a sentence, for people."""
+        if self.complete_at is None:
+            through = "nothing yet: the initial snapshot has not ended"
+        else:
+            through = f"source commit {shown(self.complete_at)} (log {self.origin}, {self.entries:,} entries)"
+        found = [("complete through", through)]
+        if self.halted is not None:
+            found.append(("halted", f"the stream stopped on purpose ({self.halted}): later commits do not arrive"))
+        if self.baseline is not None:
+            found.append(("known since", f"{shown(self.baseline[1])} (baseline, entry {self.baseline[0]:,})"))
+        found += [
+            ("gap", f"entry {gap.seq:,}: from {gap.after} through {gap.through} missing ({gap.reason})")
+            for gap in self.gaps
+        ] or [("gaps", "no known gap")]
+        if self.open_transaction is None:
+            found.append(("open transaction", "none: the log ends where a transaction ends"))
+        else:
+            found.append(("open transaction", f"the log ends inside transaction {self.open_transaction}"))
+        found += [
+            ("suspended", f"current state of {each.table} stands still ({each.code}); this answer is from the log")
+            for each in self.suspended
+        ]
+        return [*found, *(("not checked", what) for what in NOT_CHECKED)]
+
+
+def completeness(reading: Reading, log: str, tables: Collection[str]) -> Completeness:
+    """How complete an answer about these tables of a log is.
+
+    Raises:
+        NotFound: no such log.
+    """
+    row = reading.one(_LOG, {"log": log})
+    if row is None:
+        raise NotFound("no stream of that name", hint="cdc status")
+    origin, size, complete_at, complete_seq, transaction, halted, seq, at = row
+    gaps = tuple(_gap(*found) for found in reading.rows(_GAPS, {"log": log}))
+    suspended = reading.rows(_SUSPENDED, {"log": log, "tables": sorted(tables)})
+    baseline = None if seq is None else (seq, at)
+    return Completeness(
+        log, origin, size, complete_at, complete_seq, baseline, transaction, halted, gaps,
+        tuple(Suspended(*found) for found in suspended),
+    )  # fmt: skip
+
+
+def _gap(seq: int, text: str, body: str | None) -> Gap:
+    content: Any = read(text, body).content
+    return Gap(seq, *(_text(content[name]) for name in ("from", "through", "reason")))
+
+
+def _text(member: Any) -> str:
+    return member if isinstance(member, str) else str(member)

@@ -1,0 +1,25 @@
+-- Which rows did a table without a key have at an instant, and how many copies of each?
+-- Run:    psql "$AUDITOR_DSN" -v source=trading -v table=public.order_events -v at=2026-01-31T21:00:00Z -f sql/audit/as_of_keyless.sql
+-- With:   table as the log names it (tables.sql); at an instant with its zone.
+-- Shows:  first the moment (as in as_of.sql), then the rows: each image after a change adds a copy, each before it takes one away.
+-- Limit:  where `known` is false there are no rows to show, and that says nothing.
+SELECT m.seq, e.transaction_id, audit.instant(e.committed_at) AS committed, m.seq >= audit.baseline(:'source') AS known
+  FROM (SELECT audit.as_of(:'source', (extract(epoch FROM timestamptz :'at') * 1000000000)::bigint) AS seq) AS m
+  LEFT JOIN audit.entry e ON e.log = :'source' AND e.seq = m.seq;
+
+WITH moment AS (SELECT audit.as_of(:'source', (extract(epoch FROM timestamptz :'at') * 1000000000)::bigint) AS seq),
+     gone AS (SELECT coalesce(max(e.seq), -1) AS seq FROM audit.entry e, moment m
+               WHERE e.log = :'source' AND e.table_name = :'table' AND e.row_key IS NULL AND e.kind = 'truncate' AND e.seq <= m.seq
+                 AND NOT audit.is_replay(e.entry)),
+     applied AS (SELECT e.seq, e.row_key, e.operation, e.entry FROM audit.entry e, moment m, gone g
+                  WHERE e.log = :'source' AND e.table_name = :'table' AND e.kind = 'change' AND e.seq <= m.seq AND e.seq > g.seq
+                    AND m.seq >= audit.baseline(:'source') AND NOT audit.is_replay(e.entry)),
+     moved AS (SELECT seq, row_key, 1 AS copies FROM applied WHERE operation <> 'd'
+               UNION ALL SELECT seq, row_key, -1 FROM applied WHERE operation = 'd'
+               UNION ALL SELECT a.seq, audit.keyless_row(coalesce(audit.readable(b.body), audit.readable(a.entry)) -> 'before'), -1
+                 FROM applied a LEFT JOIN audit.body b ON b.log = :'source' AND b.seq = a.seq WHERE a.operation = 'u'),
+     held AS (SELECT row_key, max(seq) FILTER (WHERE copies = 1) AS seq, sum(copies) AS copies
+                FROM moved WHERE row_key IS NOT NULL GROUP BY row_key HAVING sum(copies) > 0)
+SELECT h.row_key, h.seq, h.copies, coalesce(audit.readable(b.body), audit.readable(n.entry)) -> 'after' AS "row"
+  FROM held h JOIN audit.entry n ON n.log = :'source' AND n.seq = h.seq LEFT JOIN audit.body b ON b.log = :'source' AND b.seq = n.seq
+ ORDER BY h.row_key;

@@ -1,0 +1,14 @@
+-- How far is a log complete, what is known to be missing, and which tables' current state stands still?
+-- Run:    psql "$AUDITOR_DSN" -v source=trading -f sql/audit/completeness.sql
+-- Shows:  first the log, then its gaps (no line: no known gap), then suspended tables (no line: none).
+-- Limit:  complete means everything that Debezium delivered. `known_since`: from that entry on an absent row is absent, before it unknown.
+SELECT l.origin, l.size AS entries, audit.instant(s.complete_at) AS complete_through, s.complete_seq, audit.baseline(l.log) AS known_since_seq,
+       (SELECT audit.instant(e.ordered_at) FROM audit.entry e WHERE e.log = l.log AND e.seq = audit.baseline(l.log)) AS known_since,
+       CASE WHEN s.open_count > 0 THEN s.open_transaction END AS open_transaction, s.halted_code
+  FROM audit.log l JOIN pipeline.stream s USING (log) WHERE l.log = :'source';
+
+SELECT e.seq, audit.readable(e.entry) #>> '{content,from}' AS "from", audit.readable(e.entry) #>> '{content,through}' AS through,
+       audit.readable(e.entry) #>> '{content,reason}' AS reason
+  FROM audit.entry e WHERE e.log = :'source' AND e.kind = 'gap' ORDER BY e.seq;
+
+SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table WHERE log = :'source' AND suspended_code IS NOT NULL ORDER BY table_name;
