@@ -5,6 +5,7 @@
     CdcError
     ├── ConfigError      exit 2   nothing was opened; mend the file or option that is named
     ├── Unreachable      exit 5   a service does not answer (start-up and one-shot commands)
+    ├── CheckFailed      exit 6   what was checked is not as it must be
     ├── TransientError   back off, rewind, retry; the position has not moved
     ├── RecordError      this record cannot be decoded or protected; coordinates, never content
     ├── Halted           stop the stream and page; only a person resumes
@@ -53,6 +54,12 @@ class Unreachable(CdcError):
     """A service does not answer."""
 
     exit_code = 5
+
+
+class CheckFailed(CdcError):
+    """What was checked is not as it must be."""
+
+    exit_code = 6
 
 
 class TransientError(CdcError):

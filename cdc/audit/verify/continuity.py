@@ -1,0 +1,118 @@
+"""Continuity: the before image of a change is the after image of the row's version before (docs/formats.md §2, §6).
+
+Sealed cells are deterministic, so this needs no key. Most pairs are equal as texts. The others are compared column by
+column, where that can be done: not a column whose schema or plan changed in between, nor a protected one under another
+subject or generation (keys and tokens of an erased subject are made anew), nor a value that the source did not send.
+For that the version before is asked for again, many at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from . import entry as entries
+from .history import GONE, Head
+from .rows import EntriesAt
+from .schemas import Schemas, TableVersion
+from .values import UNAVAILABLE
+
+_TOGETHER = 500
+"""Versions that are asked for at a time."""
+
+
+class _Pair(NamedTuple):
+    seq: int
+    prev: int
+    entry: dict[str, Any]
+
+
+Say = Callable[[int, dict[str, Any], str], None]
+"""Takes a finding: seq, entry, cause."""
+
+
+class Continuity:
+    """Compares before images with what the log has; says what differs through ``say``."""
+
+    def __init__(self, entries_at: EntriesAt | None, schemas: Schemas, say: Say) -> None:
+        self.equal = 0
+        self.by_column = 0
+        self.not_comparable = 0
+        self.complete = False  # once the baseline is: a row that the log does not have is not there
+        self._entries_at = entries_at
+        self._schemas = schemas
+        self._say = say
+        self._pairs: list[_Pair] = []
+
+    def judge(self, seq: int, entry: dict[str, Any], head: Head | None, before: bytes | None, truncated: int) -> None:
+        """One change of a row with a key. ``before``: SHA-256 of its before image; ``truncated``: seq of the table's
+        last truncate.
+        """
+        if entry["operation"] == "r":
+            return
+        live = head is not None and head.image != GONE and head.seq > truncated
+        if head is None or not live:
+            self._first(seq, entry, gone=head is not None)
+        elif head.image is None:
+            self.not_comparable += 1
+        elif entry["operation"] == "c":
+            self._say(seq, entry, "it creates a row that is there")
+        elif before is None:
+            self.not_comparable += 1
+        elif before == head.image:
+            self.equal += 1
+        else:
+            self._pairs.append(_Pair(seq, head.seq, entry))
+            if len(self._pairs) >= _TOGETHER:
+                self.settle()
+
+    def _first(self, seq: int, entry: dict[str, Any], *, gone: bool) -> None:
+        """A change of a row that is not there can only create it."""
+        if entry["operation"] == "c":
+            return
+        if gone:
+            self._say(seq, entry, "it changes a row that is gone")
+        elif self.complete and not any(type(part) is dict for part in entry["key"]):
+            # an erased token is minted anew: a row whose key holds one may be there under another key
+            self._say(seq, entry, "it changes a row that the log does not have")
+
+    def settle(self) -> None:
+        """Compare the pairs that wait, by column."""
+        pairs, self._pairs = self._pairs, []
+        if self._entries_at is None:
+            self.not_comparable += len(pairs)
+            return
+        wanted = sorted({pair.prev for pair in pairs})
+        before = {int(seq): entries.again(text, body) for seq, text, body in self._entries_at(wanted)} if wanted else {}
+        for pair in pairs:
+            self._compare(pair, before.get(pair.prev))
+
+    def _compare(self, pair: _Pair, prev: dict[str, Any] | None) -> None:
+        new = self._schemas.version(pair.entry)
+        old = self._schemas.version(prev) if prev is not None else None
+        if prev is None or old is None or new is None or "after" not in prev:
+            self.not_comparable += 1
+            return
+        names = _comparable(prev, old, pair.entry, new)
+        differing = [name for name in names if prev["after"][name] != pair.entry["before"][name]]
+        if differing:
+            columns = ", ".join(sorted(differing))
+            self._say(pair.seq, pair.entry, f"its before image is not the row's after image before it: {columns}")
+        if names:
+            self.by_column += 1
+        else:
+            self.not_comparable += 1
+
+
+def _comparable(old: dict[str, Any], was: TableVersion, new: dict[str, Any], now: TableVersion) -> list[str]:
+    """Names of the columns that can be compared."""
+    if old["after"].keys() != was.described.keys() or new["before"].keys() != now.described.keys():
+        return []
+    same_subject = old["subject"].get("after") == new["subject"].get("before")
+    return [
+        name
+        for name in was.described.keys() & now.described.keys()
+        if was.described[name] == now.described[name]
+        and (same_subject or was.described[name][1]["protect"] == "clear")
+        and UNAVAILABLE not in (old["after"][name], new["before"][name])
+    ]

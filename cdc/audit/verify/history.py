@@ -1,0 +1,125 @@
+"""Rows through time, folded from the log's changes: versions, copies, truncates. What current state must show.
+
+Memory: one :class:`Head` for each row key that a table with a key ever had (about 350 bytes with its key), two numbers
+for each row of a table without a key. Images are not kept: of the newest one only its SHA-256.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .rows import StateTable
+
+GONE = b""
+"""In place of an image's hash: the row is deleted."""
+UNKNOWN = None
+"""In place of an image's hash: the row's newest image cannot be compared with what follows."""
+
+
+class Head(NamedTuple):
+    """Newest version of a row. ``image``: SHA-256 of the canonical after image, or one of the marks above."""
+
+    version: int
+    seq: int
+    image: bytes | None
+
+
+class Rows:
+    """What a table's state is made of: heads by row key, or copies with the seq of their last change."""
+
+    def __init__(self) -> None:
+        self.heads: dict[str, Head] = {}
+        self.copies: dict[str, tuple[int, int]] = {}
+        self.truncated = -1
+
+    def copy(self) -> Rows:
+        """As it is now, whatever follows."""
+        other = Rows()
+        other.heads, other.copies, other.truncated = dict(self.heads), dict(self.copies), self.truncated
+        return other
+
+
+class Table:
+    """One table: its rows by the log, and, where its state was suspended, its rows up to there."""
+
+    def __init__(self, stated: StateTable | None) -> None:
+        self.stated = stated
+        self.rows = Rows()
+        self.changes = 0
+        self._shown: Rows | None = None
+        self._suspended_seq = stated.suspended_seq if stated is not None else None
+
+    def reach(self, seq: int) -> None:
+        """The log reaches ``seq``: state that is suspended from there on stays as it is."""
+        if self._suspended_seq is not None and seq >= self._suspended_seq and self._shown is None:
+            self._shown = self.rows.copy()
+
+    @property
+    def suspended(self) -> bool:
+        """Whether state no longer follows."""
+        return self._shown is not None
+
+    @property
+    def shown(self) -> Rows:
+        """What current state must show."""
+        return self.rows if self._shown is None else self._shown
+
+    def truncate(self, seq: int) -> None:
+        """All rows are gone. Rows with a key keep their versions; copies start from nothing."""
+        self.reach(seq)
+        self.rows.truncated = seq
+        self.rows.copies.clear()
+
+    def count(self, seq: int, before: str | None, after: str | None) -> str | None:
+        """Take a change of a row without a key: one copy less of ``before``, one more of ``after`` (row keys)."""
+        copies = self.rows.copies
+        fault = None
+        if before is not None:
+            left = copies.get(before, (0, 0))[0] - 1
+            copies[before] = (left, seq)
+            if left < 0 and not self.suspended:
+                fault = "it takes away a row without a key that the log does not have"
+        if after is not None:
+            copies[after] = (copies.get(after, (0, 0))[0] + 1, seq)
+        return fault
+
+
+def version_faults(entry: dict[str, Any], head: Head | None) -> list[str]:
+    """Whether version and prev continue the row's head (docs/formats.md §3)."""
+    found = []
+    if entry["version"] != (str(head.version + 1) if head else "1"):
+        found.append("its version is not the one after the row's version before")
+    if entry["prev"] != (str(head.seq) if head else None):
+        found.append("prev is not the entry of the row's version before")
+    return found
+
+
+class KeyChanges:
+    """A key change is a delete, directly followed by the create of the other key; each names the other's key."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, Any] | None = None
+
+    def fault(self, entry: dict[str, Any]) -> str | None:
+        """What is wrong with the pairing of this change of a row with a key."""
+        left, linked = self._left, entry.get("linked_key")
+        if left is None and linked is None:
+            return None
+        self._left = None
+        if left is not None:
+            paired = (
+                entry["operation"] == "c"
+                and linked == left["key"]
+                and entry["key"] == left["linked_key"]
+                and entry["table"] == left["table"]
+            )
+            return None if paired else "the delete of a key change is not followed by its create"
+        if entry["operation"] != "d":
+            return "the create of a key change does not follow its delete"
+        self._left = entry
+        return None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a delete still waits for its create."""
+        return self._left is not None

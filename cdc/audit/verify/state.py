@@ -1,0 +1,153 @@
+"""Current state is the fold of history: every row of a state table against the newest entry of its row key.
+
+A keyed row shows its last after image, or after a delete its key alone. Rows without a key are counted: ``_copies`` is
+inserts minus deletes since the last truncate, and ``_seq`` the last change of either kind. Rows that a truncate hid
+stay in the table: with a key they show what they showed; without one, how many copies are left there depends on how
+batches were cut, so only that an entry gave such a row is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from . import entry as entries
+from . import text
+from .columns import row_key
+from .history import GONE, Rows, Table
+from .keyless import key_of
+from .rows import EntriesAt, StateRow, StateTable
+from .schemas import Schemas, TableVersion
+
+_TOGETHER = 500
+"""Rows whose entries are asked for at a time."""
+
+Say = Callable[[int | None, str | None, str], None]
+"""Takes a finding: seq, row key, cause."""
+
+
+class Compared(NamedTuple):
+    """Rows and cells that were compared; rows without a key that a truncate hid; columns without a rule."""
+
+    rows: int
+    cells: int
+    hidden: int
+    unknown: tuple[str, ...]
+
+
+class _Wanted(NamedTuple):
+    """A row of state, and the entry that it must show."""
+
+    key: str
+    seq: int
+    gone: bool
+    row: StateRow
+
+
+class StateCheck:
+    """Compares one state table."""
+
+    def __init__(self, table: Table, stated: StateTable, schemas: Schemas, entries_at: EntriesAt, say: Say) -> None:
+        self._stated = stated
+        self._rows: Rows = table.shown
+        self._schemas = schemas
+        self._entries_at = entries_at
+        self._say = say
+        rules = [(name, text.same(kind)) for name, kind in stated.columns]
+        self._rules = [(at, name, rule) for at, (name, rule) in enumerate(rules) if rule is not None]
+        self._unknown = tuple(name for name, rule in rules if rule is None)
+        self._own = 4 if stated.keyless else 5
+        self._cells = 0
+
+    def run(self, rows: Iterable[StateRow]) -> Compared:
+        """Compare these rows, which are all of the table; empties the fold."""
+        compared = hidden = 0
+        following = self._copies if self._stated.keyless else self._versions
+        wanted = following(rows)
+        while chunk := list(islice(wanted, _TOGETHER)):
+            stored = {int(seq): (seq_text, body) for seq, seq_text, body in self._entries_at(_seqs(chunk))}
+            for one in chunk:
+                self._images(one, stored.get(one.seq))
+            compared += len(chunk)
+            hidden += self._stated.keyless and sum(one.seq <= self._stated.truncated_through for one in chunk)
+        self._missing()
+        return Compared(compared, self._cells, int(hidden), self._unknown)
+
+    def _versions(self, rows: Iterable[StateRow]) -> Iterator[_Wanted]:
+        """Rows with a key, their own columns compared."""
+        for row in rows:
+            key, seq, _, version, deleted = row[:5]
+            head = self._rows.heads.pop(str(key), None)
+            if head is None:
+                self._say(_number(seq), key, "the log has no such row")
+                continue
+            if (seq, version, deleted) != (str(head.seq), str(head.version), "t" if head.image == GONE else "f"):
+                self._say(head.seq, key, "its _seq, _version or _deleted is not that of the row's newest entry")
+            yield _Wanted(str(key), head.seq, head.image == GONE, row)
+
+    def _copies(self, rows: Iterable[StateRow]) -> Iterator[_Wanted]:
+        """Rows without a key, their own columns compared."""
+        for row in rows:
+            key, seq, _, copies = row[:4]
+            at = _number(seq)
+            if at is not None and at <= self._stated.truncated_through and str(key) not in self._rows.copies:
+                yield _Wanted(str(key), at, False, row)
+                continue
+            found = self._rows.copies.pop(str(key), None)
+            if found is None:
+                self._say(at, key, "the log has no such row since the last truncate")
+                continue
+            if (copies, seq) != (str(found[0]), str(found[1])):
+                self._say(found[1], key, "its _copies or _seq is not what the log's changes give")
+            yield _Wanted(str(key), found[1], False, row)
+
+    def _missing(self) -> None:
+        for key, head in self._rows.heads.items():
+            self._say(head.seq, key, "it is missing from current state")
+        for key, (_, seq) in self._rows.copies.items():
+            self._say(seq, key, "it is missing from current state")
+
+    def _images(self, one: _Wanted, stored: tuple[str, str | None] | None) -> None:
+        """The columns of a row against its entry."""
+        entry = entries.again(*stored) if stored is not None else {}
+        version = self._schemas.version(entry) if entry.get("table") == self._stated.table else None
+        image = _image(one, entry, version) if version is not None else None
+        if image is None or version is None:
+            self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
+            return
+        differing = [
+            name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[self._own + at], rule)
+        ]
+        if one.row[2] != entry.get("committed_at"):
+            differing.append("_committed_at")
+        absent = version.kept() - {name for name, _ in self._stated.columns}
+        self._cells += len(self._rules)
+        if differing:
+            self._say(one.seq, one.key, f"columns that do not show what the entry holds: {', '.join(differing)}")
+        if absent:
+            self._say(one.seq, one.key, f"the state table lacks columns of the entry: {', '.join(sorted(absent))}")
+
+
+def _image(one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[str, Any] | None:
+    """What the row's columns must show; None when the entry is not of this row."""
+    if version.key:
+        if row_key(entry) != one.key:
+            return None
+        if one.gone:
+            return dict(zip(version.key, entry["key"], strict=False))
+        after: dict[str, Any] | None = entry.get("after")
+        return after
+    for side in ("after", "before"):
+        if side in entry and key_of(entry[side]) == one.key:
+            image: dict[str, Any] = entry[side]
+            return image
+    return None
+
+
+def _seqs(chunk: list[_Wanted]) -> list[int]:
+    return sorted({one.seq for one in chunk})
+
+
+def _number(cell: str | None) -> int | None:
+    return int(cell) if cell is not None and cell.lstrip("-").isdecimal() else None
