@@ -67,7 +67,7 @@ def test_the_end_of_help_is_examples():
 def test_the_tab_key_completes_commands_and_sources(tmp_path):
     def completed(words: str, at: int) -> list[str]:
         told = run(COMP_WORDS=words, COMP_CWORD=str(at), _CDC_COMPLETE="bash_complete", CDC_CONFIG=str(tmp_path / "cdc.toml"))
-        return [line.partition(",")[2] for line in told.splitlines()]
+        return [line.partition(",")[2] for line in told.splitlines() if line]
 
     assert completed("cdc sta", 1) == ["status"]
     assert {"history", "as-of", "verify"} <= set(completed("cdc audit ", 2))
