@@ -12,9 +12,9 @@ from msgspec import Raw
 
 from cdc.batch import Batch, Standing
 from cdc.copytext import escape
-from cdc.drafts import ChangeDraft, Draft, Drafts, change_columns
+from cdc.drafts import ChangeDraft, Draft, Drafts, draft_change
 from cdc.entry import End as FoldedEnd
-from cdc.entry import Flag, Transaction, canonical, qualified_name
+from cdc.entry import Transaction, canonical, qualified_name
 from cdc.errors import Halted, LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
@@ -120,51 +120,19 @@ class Assembly:
             head = self._own_heads.get(name) or self._heads(*name)
             row = (head[0] + 1, head[1]) if head else (1, None)
             self._own_heads[name] = (row[0], seq)
-        key = event.key.encode()
-        if table.keyless:
-            key = b'"' + key + b'"'
-        captured_at, committed_at = origin.captured_at or 0, origin.committed_at or 0
-        transaction = (origin.transaction.id, origin.transaction.order) if origin.transaction is not None else None
-        head_bytes = self._identity.form(table).head(
-            after=event.after,
-            before=event.before,
-            captured_at=captured_at,
-            committed_at=committed_at,
+        draft = draft_change(
+            event,
+            self._identity,
+            seq=seq,
+            ordered_at=ordered_at,
+            ordinal=ordinal,
             epoch=self._epoch,
-            flags=_flags(event),
-            key=key,
-            linked_key=event.linked_key,
-            offset=origin.offset,
-            operation=event.operation,
-            ordered_at=ordered_at,
-            ordinal=ordinal,
-            position=origin.position,
-            head_of_row=row,
-            produced_at=origin.produced_at,
             replay_of=replay,
-            salt=self._identity.salt(origin.offset, ordinal),
-            seq=seq,
-            subject_after=event.subject_after,
-            subject_before=event.subject_before,
-        )
-        columns = change_columns(
-            seq=seq,
-            ordered_at=ordered_at,
-            committed_at=committed_at,
-            table_name=table.copied_name,
-            key=key,
-            operation=event.operation,
             head_of_row=row,
-            transaction=transaction,
-            subject_after=event.subject_after,
-            subject_before=event.subject_before,
-            offset=origin.offset,
-            ordinal=ordinal,
         )
-        version = row[0] if row is not None else None
-        self._add(seq, ChangeDraft(head_bytes, columns, transaction, version), origin)
+        self._add(seq, draft, origin)
         if replay is None:
-            self._images.change(event, seq, version)
+            self._images.change(event, seq, row[0] if row is not None else None)
 
     def _truncate(self, event: Truncate) -> None:
         table = qualified_name(event.schema, event.name)
@@ -313,9 +281,3 @@ class Assembly:
                 hint="a restored or failed-over source may have lost commits: compare it with the warehouse first",
             )
         self._epoch = epoch
-
-
-def _flags(event: ProtectedEvent) -> tuple[Flag, ...]:
-    if event.before_missing:
-        return ("before-missing", "keyless") if event.table.keyless else ("before-missing",)
-    return ("keyless",) if event.table.keyless else ()

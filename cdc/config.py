@@ -1,7 +1,9 @@
 """The configuration file, read once by the command line and handed down as frozen settings.
 
 Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFIG``, ``./cdc.toml``,
-``./.cdc/cdc.toml``.
+``./.cdc/cdc.toml``. Sources are in that file, and in files beside it: ``sources/NAME/source.toml`` holds the table
+``[sources.NAME]`` of one source, its relative paths counted from its own folder. ``cdc connectors init`` writes such
+files; ``cdc local up``, which writes ``cdc.toml`` anew, leaves them alone.
 """
 
 from __future__ import annotations
@@ -20,14 +22,20 @@ from cdc.errors import ConfigError, NotFound
 
 _SOURCE = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,40}")
 _TAKEN = frozenset({"audit", "information_schema", "migration", "operations", "pipeline", "privacy", "public"})
+SOURCE_FOLDER = "sources"
+SOURCE_FILE = "source.toml"
 SEARCHED = (Path("cdc.toml"), Path(".cdc/cdc.toml"))
 
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One source database and the topic its connector writes to. The log has the source's name."""
+    """One source database and the topic its connector writes to. The log has the source's name.
+
+    ``declared``: the file that holds its ``[sources.NAME]``.
+    """
 
     name: str
+    declared: Path
     topic: str
     policy: Path
     definition: Path
@@ -55,6 +63,15 @@ class Config:
         """Folder of the configuration file; the local stack keeps its secrets and logs there."""
         return self.path.parent
 
+    def source_folder(self, name: str) -> Path:
+        """Where the files of a source are that is not declared in the configuration file itself."""
+        return self.state / SOURCE_FOLDER / name
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Sources beside the configuration file that have no policy yet: what runs all sources passes them over."""
+        return tuple(s.name for s in self.sources.values() if s.declared != self.path and not s.policy.exists())
+
     def source(self, name: str) -> SourceConfig:
         """Settings of one source.
 
@@ -65,7 +82,10 @@ class Config:
             return self.sources[name]
         except KeyError:
             known = ", ".join(sorted(self.sources)) or "none"
-            raise NotFound(f"{self.path}: no source {name!r}; there are: {known}") from None
+            raise NotFound(
+                f"{self.path}: no source {name!r}; there are: {known}",
+                hint="to add a database: cdc connectors init NAME",
+            ) from None
 
 
 def find(explicit: Path | None = None) -> Path:
@@ -96,15 +116,9 @@ def load(explicit: Path | None = None) -> Config:
         ConfigError: missing or malformed; the message names the file and the setting.
     """
     path = find(explicit).absolute()
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    table = _Table(path, "", raw)
+    table = _read(path)
     table.only("kafka", "connect", "warehouse", "privacy", "keyring", "sources")
-    warehouse, privacy, sources = table.table("warehouse"), table.table("privacy"), table.table("sources")
+    warehouse, privacy = table.table("warehouse"), table.table("privacy")
     warehouse.only("dsn", "admin_dsn", "auditor_dsn")
     privacy.only("dsn", "admin_dsn")
     connect, keyring = table.table("connect"), table.table("keyring")
@@ -120,14 +134,53 @@ def load(explicit: Path | None = None) -> Config:
         privacy_dsn=privacy.dsn("dsn"),
         privacy_admin_dsn=privacy.dsn("admin_dsn", fallback="dsn"),
         keyring=keyring.file("path"),
-        sources={name: _source(name, sources.named(name)) for name in sources.raw},
+        sources=_sources(table),
     )
+
+
+def demand_source_name(name: str) -> None:
+    """See that a source can have this name: its log and its schemas in the warehouse get it.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if not _SOURCE.fullmatch(name) or name in _TAKEN or name.endswith(("_state", "_history")):
+        raise ConfigError(
+            "a source is named [a-z][a-z0-9_]{0,40}, and not like a part of cdc",
+            hint="small letters, digits and _, such as shop",
+        )
+
+
+def _read(path: Path) -> _Table:
+    try:
+        return _Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def _sources(table: _Table) -> dict[str, SourceConfig]:
+    """Those of the configuration file, then those of the files beside it by name."""
+    here = table.table("sources") if "sources" in table.raw else _Table(table.path, "sources", {})
+    found = {name: _source(name, here.named(name)) for name in here.raw}
+    for path in sorted((table.path.parent / SOURCE_FOLDER).glob(f"*/{SOURCE_FILE}")):
+        beside = _read(path)
+        beside.only("sources")
+        name, sources = path.parent.name, beside.table("sources")
+        if set(sources.raw) != {name}:
+            raise ConfigError(f"{path}: [sources.{name}] and nothing else is needed: the folder is named after it")
+        if name in found:
+            raise ConfigError(f"{path}: source {name} is in {table.path} too", hint="take one of the two away")
+        found[name] = _source(name, sources.named(name))
+    return found
 
 
 def _source(name: str, table: _Table) -> SourceConfig:
     table.only("dsn", "admin_dsn", "definition", "policy", "topic")
     return SourceConfig(
         name=name,
+        declared=table.path,
         topic=table.text("topic") if "topic" in table.raw else name,
         policy=table.file("policy"),
         definition=table.file("definition"),
@@ -162,8 +215,10 @@ class _Table:
 
     def named(self, name: str) -> _Table:
         """The table of a source, whose log and schemas get its name."""
-        if not _SOURCE.fullmatch(name) or name in _TAKEN or name.endswith(("_state", "_history")):
-            raise ConfigError(f"{self._at(name)}: a source is named [a-z][a-z0-9_]{{0,40}}, and not like a part of cdc")
+        try:
+            demand_source_name(name)
+        except ConfigError as error:
+            raise ConfigError(f"{self._at(name)}: {error}", hint=error.hint) from None
         return self.table(name)
 
     def text(self, key: str) -> str:
@@ -200,4 +255,4 @@ class _Table:
         if path.is_absolute():
             return path
         beside = self.path.parent / path
-        return beside if beside.exists() else path.absolute()
+        return beside if beside.exists() or self.path.name == SOURCE_FILE else path.absolute()

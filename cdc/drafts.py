@@ -14,7 +14,9 @@ import msgspec
 
 from cdc.batch import EntryRow
 from cdc.copytext import NULL, escape
-from cdc.entry import MAX_ENTRY, ChangeForm, End, Entry, Transaction, encode, leaf
+from cdc.entry import MAX_ENTRY, ChangeForm, End, Entry, Flag, Transaction, encode, leaf
+from cdc.identity import EntryIdentity
+from cdc.protect import ProtectedEvent
 
 _PROJECTED = (
     "committed_at", "table_name", "row_key", "operation", "version", "prev", "transaction_id", "subject",
@@ -70,39 +72,68 @@ class ChangeDraft(msgspec.Struct, gc=False):
         return EntryRow(b"%b\t%b\t\\\\x%b" % (self.columns, _copied(entry), hexlify(hashed)), hashed), _decoded(body)
 
 
-def change_columns(
+def draft_change(
+    event: ProtectedEvent,
+    identity: EntryIdentity,
     *,
     seq: int,
     ordered_at: int,
-    committed_at: int,
-    table_name: bytes,
-    key: bytes,
-    operation: str,
-    head_of_row: tuple[int, int | None] | None,
-    transaction: tuple[str, int] | None,
-    subject_after: str | None,
-    subject_before: str | None,
-    offset: int,
     ordinal: int,
-) -> bytes:
-    """What else stands in a change's row, as fields of COPY; all of it is a projection of its entry."""
+    epoch: str | None,
+    replay_of: str | None,
+    head_of_row: tuple[int, int | None] | None,
+) -> ChangeDraft:
+    """The draft of a change. ``head_of_row``: its version and prev, where it has them."""
+    origin, table = event.origin, event.table
+    captured_at, committed_at = origin.captured_at or 0, origin.committed_at or 0
+    key = event.key.encode()
+    subject, before = event.subject_after or event.subject_before, event.subject_before
+    transaction = (origin.transaction.id, origin.transaction.order) if origin.transaction is not None else None
     version, prev = head_of_row or (None, None)
-    subject = subject_after if subject_after is not None else subject_before
-    return b"%d\tchange\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
+    head = identity.form(table).head(
+        after=event.after,
+        before=event.before,
+        captured_at=captured_at,
+        committed_at=committed_at,
+        epoch=epoch,
+        flags=_flags(event),
+        key=b'"' + key + b'"' if table.keyless else key,
+        linked_key=event.linked_key,
+        offset=origin.offset,
+        operation=event.operation,
+        ordered_at=ordered_at,
+        ordinal=ordinal,
+        position=origin.position,
+        head_of_row=head_of_row,
+        produced_at=origin.produced_at,
+        replay_of=replay_of,
+        salt=identity.salt(origin.offset, ordinal),
+        seq=seq,
+        subject_after=event.subject_after,
+        subject_before=before,
+    )
+    columns = b"%d\tchange\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
         seq,
         ordered_at,
         committed_at,
-        table_name,
-        _row_key(key),
-        operation.encode(),
+        table.copied_name,
+        _copied(key),
+        event.operation.encode(),
         b"%d" % version if version is not None else _NULL,
         b"%d" % prev if prev is not None else _NULL,
         escape(transaction[0]).encode() if transaction is not None else _NULL,
         subject.encode() if subject is not None else _NULL,
-        subject_before.encode() if subject_before is not None and subject_before != subject else _NULL,
-        offset,
+        before.encode() if before is not None and before != subject else _NULL,
+        origin.offset,
         ordinal,
     )
+    return ChangeDraft(head, columns, transaction, version)
+
+
+def _flags(event: ProtectedEvent) -> tuple[Flag, ...]:
+    if event.before_missing:
+        return ("before-missing", "keyless") if event.table.keyless else ("before-missing",)
+    return ("keyless",) if event.table.keyless else ()
 
 
 class Drafts:
@@ -141,11 +172,6 @@ class Drafts:
             if body is not None:
                 self.bodies.append((seq, body))
         self._waiting.clear()
-
-
-def _row_key(key: bytes) -> bytes:
-    """The row key's column: an array as it is, a text (of a row without a key) without its quotes."""
-    return key[1:-1] if key[:1] == b'"' else _copied(key)
 
 
 def _copied(text: bytes) -> bytes:

@@ -69,15 +69,15 @@ def origin_of(record: Record, source: SourceInfo, ts_ms: int, ts_ns: int | None,
     """
     position: tuple[str | None, ...] = _sequence.decode(source.sequence) if source.sequence else ()
     commit: int | None = None
-    if source.snapshot in {None, "false"}:
+    if source.snapshot == "false" or source.snapshot is None:
         first = position[0] if position else None
         commit = int(first) if first is not None else source.lsn
     return Origin(
-        offset=record.offset,
-        produced_at=record.timestamp_ms * 1_000_000,
-        captured_at=ts_ns if ts_ns is not None else ts_ms * 1_000_000,
-        committed_at=source.ts_ns if source.ts_ns is not None else source.ts_ms * 1_000_000,
-        position=position,
-        commit=commit,
-        transaction=Transaction(transaction_id(block.id), block.total_order) if block is not None else None,
+        record.offset,
+        record.timestamp_ms * 1_000_000,
+        ts_ns if ts_ns is not None else ts_ms * 1_000_000,
+        source.ts_ns if source.ts_ns is not None else source.ts_ms * 1_000_000,
+        position,
+        commit,
+        Transaction(transaction_id(block.id), block.total_order) if block is not None else None,
     )

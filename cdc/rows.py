@@ -72,11 +72,12 @@ class RowDecoder:
             Malformed: an operation that is none of Debezium's, or no image where one must be.
         """
         envelope = self._decoder.decode(payload)
-        origin = origin_of(record, envelope.source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
-        if (envelope.source.schema, envelope.source.table) != (self.version.schema, self.version.name):
+        source, version = envelope.source, self.version
+        origin = origin_of(record, source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
+        if source.table != version.name or source.schema != version.schema:
             raise Malformed("schema-of-another-table")
         if envelope.op == "t":
-            return Truncate(origin, envelope.source.schema, envelope.source.table)
+            return Truncate(origin, source.schema, source.table)
         operation = _ROW_OPERATIONS.get(envelope.op)
         if operation is None or (envelope.before if operation == "d" else envelope.after) is None:
             raise Malformed("operation-without-image" if operation else "unknown-operation")
@@ -87,7 +88,7 @@ class RowDecoder:
             # Only without a before image can the placeholder mean "not sent"; with one it is what somebody wrote.
             after = tuple(UNAVAILABLE if value == PLACEHOLDER else value for value in after)
         other = self._other_key(record) if record.headers else None
-        return ChangeEvent(origin, self.version, operation, before, after, other, missing)
+        return ChangeEvent(origin, version, operation, before, after, other, missing)
 
     def _other_key(self, record: Record) -> tuple[Value, ...] | None:
         """The other half's key of a key change (Debezium headers ``__debezium.newkey`` and ``__debezium.oldkey``)."""

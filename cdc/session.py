@@ -18,7 +18,7 @@ import psycopg2
 from cdc.batch import Batch, cut
 from cdc.debezium import Decoder
 from cdc.errors import Fenced, Halted, RecordError
-from cdc.event import Event
+from cdc.event import Event, Record
 from cdc.heads import Heads
 from cdc.identity import Identity
 from cdc.protect import ProtectedEvent, ProtectedTable, Protector
@@ -89,7 +89,7 @@ class Session:
             opening.callback(self._writer.stop)
             self._opened = opening.pop_all()
         self._committed_offset = owned.standing.next_offset
-        self._told: set[ProtectedTable] = set()
+        self._prepared: set[ProtectedTable] = set()
         self._offsets: list[int] = []
         self._events: list[Event] = []
 
@@ -120,15 +120,7 @@ class Session:
             records = self._stream.read(max(1, self._settings.batch_records - len(self._events)))
             if not self._offsets:
                 oldest = time.monotonic()
-            for record in records:
-                self._offsets.append(record.offset)  # counted as delivered before it is decoded
-                try:
-                    self._events.append(self._decoder.decode(record))
-                except RecordError:
-                    self._offsets.pop()
-                    self._stream.confirm()
-                    self._flush()
-                    raise
+            self._decode(records)
             full = len(self._events) >= self._settings.batch_records
             if self._events and (full or time.monotonic() - oldest >= self._settings.linger_s):
                 self._hand_over()
@@ -139,6 +131,19 @@ class Session:
             if self._settings.until_caught_up and not records and self._caught_up():
                 break
         self._flush()
+
+    def _decode(self, records: list[Record]) -> None:
+        """Counts each record as delivered; before one that cannot be decoded, commits what precedes it."""
+        offsets, events, decode = self._offsets, self._events, self._decoder.decode
+        for record in records:
+            offsets.append(record.offset)
+            try:
+                events.append(decode(record))
+            except RecordError:
+                offsets.pop()
+                self._stream.confirm()
+                self._flush()
+                raise
 
     def _caught_up(self) -> bool:
         return self._stream.lag() == 0 and self._writer.idle
@@ -169,10 +174,11 @@ class Session:
         except GovernanceError as error:
             raise Halted("protection", str(error), hint=error.hint) from None
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
-        fresh = (event.table for event in changes if not standing.has(event.origin))
-        for table in dict.fromkeys(fresh):  # in order: a later version may add columns
-            self._tell(table)
-            self._projections.ready(table)
+        for event in changes:  # in order: a later version may add columns
+            if event.table not in self._prepared and not standing.has(event.origin):
+                self._prepared.add(event.table)
+                self._tell(event.table)
+                self._projections.ready(event.table)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
         batch = self._sequencer.assemble(
@@ -185,10 +191,7 @@ class Session:
         self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
 
     def _tell(self, table: ProtectedTable) -> None:
-        """Say once per table version what the policy does not know. It is protected all the same."""
-        if table in self._told:
-            return
-        self._told.add(table)
+        """Say what the policy does not know. It is protected all the same."""
         if not table.plan.known_table:
             self._progress.note(f"table {table.table} is not in the policy: all its columns are protected")
         elif table.plan.unlisted:

@@ -13,12 +13,25 @@ SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quo
        (SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
          WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)),
        c.relreplident::text, c.relpersistence = 'u', row_security_active(c.oid),
+       EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = 'r'),
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
        (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims, format_type(b.oid, NULL))
                                ORDER BY a.attnum), '[]')
           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                JOIN pg_type b ON b.oid = coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid)
-         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT json_build_array(
+                   x.relname, i.indisprimary,
+                   NOT i.indisprimary AND (i.indpred IS NOT NULL OR NOT i.indisvalid
+                       OR (bool_or(NOT a.attnotnull AND k.n <= i.indnkeyatts)
+                           AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false))),
+                   json_agg(a.attname ORDER BY k.n))
+          FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+               CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+         WHERE i.indrelid = c.oid AND i.indisunique AND i.indexprs IS NULL
+         GROUP BY i.*, i.indexrelid, i.indisprimary, i.indpred, i.indisvalid, i.indisclustered, x.relname
+         ORDER BY i.indisprimary DESC, i.indisclustered DESC, x.relname LIMIT 1)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  ORDER BY 1"""
@@ -31,13 +44,35 @@ _PUBLISHED = """
 SELECT t.schemaname || '.' || t.tablename, t.attnames::text[], t.rowfilter IS NOT NULL
   FROM pg_publication_tables t WHERE t.pubname = %s"""
 
+_PUBLISHED_WHOLE = """
+SELECT t.schemaname || '.' || t.tablename, array_agg(a.attname::text), false
+  FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
+       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE t.pubname = %s GROUP BY 1"""
+"""Before PostgreSQL 15 a publication has neither column lists nor row filters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What Debezium takes for a table's key: the primary key, else the columns of the first unique index by name.
+
+    ``shared``: that index lets several rows have the same key (nulls, or a condition), so it is no key at all.
+    """
+
+    index: str
+    primary: bool
+    shared: bool
+    columns: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table that the connector reads, or a partition of one; ``name`` as Debezium writes it, ``quoted`` as SQL.
 
     ``included``: the definition's patterns match it. ``root``: the partitioned table on top, of a partition.
-    ``types``: column → type, an array's or a domain's being that of what it is made of.
+    ``has_heirs``: other tables INHERIT it, so that reading it gives their rows too.
+    ``types``: column → type, an array's or a domain's being that of what it is made of. ``key``: None without any.
     """
 
     name: str
@@ -47,6 +82,7 @@ class Table:
     replica_identity: str
     unlogged: bool
     row_security: bool
+    has_heirs: bool
     readable: bool
     included: bool
     stored_columns: tuple[str, ...]
@@ -54,6 +90,7 @@ class Table:
     virtual_columns: tuple[str, ...]
     nested_arrays: tuple[str, ...]
     types: Mapping[str, str]
+    key: Key | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +123,23 @@ def tables(cursor: Cursor, patterns: Sequence[str]) -> tuple[Table, ...]:
             replica_identity=row[4],
             unlogged=row[5],
             row_security=row[6],
-            readable=row[7],
+            has_heirs=row[7],
+            readable=row[8],
             included=row[0] in included,
-            stored_columns=tuple(name for name, generated, *_ in row[8] if generated == ""),
-            generated_columns=tuple(name for name, generated, *_ in row[8] if generated == "s"),
-            virtual_columns=tuple(name for name, generated, *_ in row[8] if generated == "v"),
-            nested_arrays=tuple(name for name, _, dimensions, _ in row[8] if dimensions > 1),
-            types={name: kind for name, _, _, kind in row[8]},
+            stored_columns=tuple(name for name, generated, *_ in row[9] if generated == ""),
+            generated_columns=tuple(name for name, generated, *_ in row[9] if generated == "s"),
+            virtual_columns=tuple(name for name, generated, *_ in row[9] if generated == "v"),
+            nested_arrays=tuple(name for name, _, dimensions, _ in row[9] if dimensions > 1),
+            types={name: kind for name, _, _, kind in row[9]},
+            key=_key(*row[10]) if row[10] else None,
         )
         for row in rows
         if row[0] in included or row[3] in included
     )
+
+
+def _key(index: str, primary: bool, shared: bool, columns: list[str]) -> Key:
+    return Key(index, primary, shared, tuple(columns))
 
 
 def publication(cursor: Cursor, name: str) -> Publication | None:
@@ -106,7 +149,7 @@ def publication(cursor: Cursor, name: str) -> Publication | None:
     if row is None:
         return None
     operations = zip(("INSERT", "UPDATE", "DELETE", "TRUNCATE"), row[:4], strict=True)
-    cursor.execute(_PUBLISHED, (name,))
+    cursor.execute(_PUBLISHED if cursor.connection.server_version >= 150_000 else _PUBLISHED_WHOLE, (name,))
     published = cursor.fetchall()
     return Publication(
         lacks=tuple(operation for operation, has in operations if not has),

@@ -7,7 +7,6 @@ would be lost and carries the SQL that mends it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -17,26 +16,7 @@ from connectors.catalog import Publication, Table, publication, tables
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
 from connectors.errors import ConnectorError, SourceUnfit, Unreachable
 from connectors.profile import HEARTBEAT_QUERY, include_patterns
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong (a stable ``code`` and a sentence), and the SQL that mends it; empty where no statement can.
-
-    One that does not ``refuse`` is a limit of Debezium to live with: the value that arrives is not the whole value.
-    """
-
-    code: str
-    problem: str
-    fix: str = ""
-    refuse: bool = True
-
-
-LOSSY = {
-    "bit varying": "Debezium drops a bit string's length, so its leading zeros",
-    "time with time zone": "Debezium converts to UTC, so the offset is lost",
-}
-"""Types of which Debezium 3.7 writes less than the value."""
+from connectors.table_check import Finding, table_findings
 
 
 def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
@@ -50,7 +30,8 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
         connection = psycopg2.connect(dsn, connect_timeout=10)
     except psycopg2.OperationalError as error:
         raise Unreachable(
-            f"the source database of {definition.name} refuses: {_first_line(error)}", hint="cdc local status"
+            f"the source database of {definition.name} refuses: {_first_line(error)}",
+            hint=f"is it running, are role and password right, has the preparation SQL of {definition.name} been run?",
         ) from None
     try:
         connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
@@ -92,7 +73,7 @@ def _findings(definition: Definition, cursor: Cursor) -> Iterator[Finding]:
     yield from _server(definition, cursor, role)
     yield from _absent(definition, found)
     for table in found:
-        yield from _table(table, captured, role)
+        yield from table_findings(table, captured, role)
     yield from _publication(definition, publication(cursor, definition.publication), found)
     yield from _own_tables(definition, cursor, captured, role)
 
@@ -126,29 +107,6 @@ def _absent(definition: Definition, found: tuple[Table, ...]) -> Iterator[Findin
             yield Finding("schema_empty", f"schema {schema} has no table to capture")
 
 
-def _table(table: Table, captured: set[str], role: str) -> Iterator[Finding]:
-    name, quoted = table.name, table.quoted
-    if table.included and table.root in captured:
-        problem = f"{name} is a partition of {table.root}: its rows would be read twice; name it under `exclude`"
-        yield Finding("partition_captured", problem)
-    if table.unlogged:
-        yield Finding("unlogged", f"{name} is unlogged: its changes are in no log", f"ALTER TABLE {quoted} SET LOGGED;")
-    if table.replica_identity != "f":
-        problem = f"{name}: before images and unchanged large values would be missing"
-        yield Finding("replica_identity", problem, f"ALTER TABLE {quoted} REPLICA IDENTITY FULL;")
-    if table.included and not table.readable:
-        grants = f"GRANT USAGE ON SCHEMA {table.quoted_schema} TO {role}; GRANT SELECT ON {quoted} TO {role};"
-        yield Finding("select", f"{name} may not be read", grants)
-    if table.row_security:
-        problem = f"{name}: row security hides rows from role {role}"
-        yield Finding("row_security", problem, f"ALTER ROLE {role} BYPASSRLS;")
-    for column in table.nested_arrays:
-        yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
-    for column, kind in table.types.items():
-        if kind in LOSSY:
-            yield Finding("lossy_type", f"{name}.{column}: {LOSSY[kind]}", refuse=False)
-
-
 def _publication(definition: Definition, published: Publication | None, found: tuple[Table, ...]) -> Iterator[Finding]:
     name = definition.publication
     if published is None:
@@ -179,9 +137,6 @@ def _published(name: str, published: Publication, table: Table) -> Iterator[Find
         yield Finding("publication_columns", f"publication {name} leaves out columns of {table.name}")
     if table.name in published.filtered:
         yield Finding("publication_filter", f"publication {name} filters the rows of {table.name}")
-    if table.virtual_columns and published.knows_generated:
-        problem = f"{table.name} has a virtual generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
-        yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out")
     if table.generated_columns and published.knows_generated and not published.generated:
         problem = f"{table.name} has an unpublished generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
         fix = f'ALTER PUBLICATION "{name}" SET (publish_generated_columns = stored);'
@@ -191,8 +146,8 @@ def _published(name: str, published: Publication, table: Table) -> Iterator[Find
 def _own_tables(definition: Definition, cursor: Cursor, captured: set[str], role: str) -> Iterator[Finding]:
     for name, privilege in ((HEARTBEAT, "UPDATE"), (SIGNAL, "INSERT")):
         if name not in captured:
-            file = f"sql/source/{definition.name}/90_capture.sql"
-            yield Finding("capture_table", f"table {name} does not exist", f"-- see {file}")
+            fix = f"-- the preparation SQL makes it: cdc connectors init {definition.name}"
+            yield Finding("capture_table", f"table {name} does not exist", fix)
         elif not _one(cursor, _MAY, privilege, name):
             yield Finding("capture_privilege", f"{name} refuses {privilege}", f"GRANT {privilege} ON {name} TO {role};")
     for function in ("pg_control_system()", "pg_control_checkpoint()"):

@@ -13,9 +13,10 @@
       password: ${secret:trading/password}
     schemas: [public]                # or tables: [public.orders, …]
 
-Optional: ``exclude`` (Java regular expressions on ``schema.table``; partitions of a captured table belong here),
-``replication_factor`` (1), ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20), ``database.sslmode`` (prefer)
-and ``database.sslrootcert`` (a path on the workers).
+Optional: ``publication`` (``cdc_<database>``), ``exclude`` (Java regular expressions on ``schema.table``; partitions of
+a captured table belong here), ``replication_factor`` (1), ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20),
+``database.sslmode`` (prefer) and ``database.sslrootcert`` (a path on the workers). ``cdc connectors init`` writes a
+definition for a database.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,248}")
 _IDENTIFIER = re.compile(r"[^\x00-\x1f,.\"'\\]{1,63}")
+_PUBLICATION = re.compile(r"[a-z_][a-z0-9_$-]{0,62}")
+"""What PostgreSQL reads back unchanged from ``publication_names``, where Debezium writes no quotes. Of any other name
+PostgreSQL 18 says in its log "skipped loading publication", and the stream goes on without a single row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Definition:
     replication_factor: int
     heartbeat_interval_ms: int
     poll_interval_ms: int
+    named_publication: str | None = None
 
     @property
     def slot(self) -> str:
@@ -75,7 +80,7 @@ class Definition:
     @property
     def publication(self) -> str:
         """The publication it reads, which the database's owner makes."""
-        return f"cdc_{self.database.name}"
+        return self.named_publication or f"cdc_{self.database.name}"
 
 
 def load(path: Path) -> Definition:
@@ -84,8 +89,20 @@ def load(path: Path) -> Definition:
     Raises:
         DefinitionError: the message names the file, the line and the field, and the hint what to write.
     """
-    fields = yaml_fields.read(path)
-    fields.only("name", "kind", "topic", "database", "schemas", "tables", "exclude",
+    return _checked(path, yaml_fields.read(path))
+
+
+def parse(text: str, path: Path) -> Definition:
+    """The same for a text that is not written yet; ``path`` is where it will be.
+
+    Raises:
+        DefinitionError: as :func:`load`.
+    """
+    return _checked(path, yaml_fields.parse(text, path))
+
+
+def _checked(path: Path, fields: Fields) -> Definition:
+    fields.only("name", "kind", "topic", "publication", "database", "schemas", "tables", "exclude",
                 "replication_factor", "heartbeat_interval_ms", "poll_interval_ms")  # fmt: skip
     name = _matching(
         fields, "name", _NAME, "small letters, digits and _, at most 55 (a replication slot is named after it)"
@@ -96,12 +113,13 @@ def load(path: Path) -> Definition:
         raise fields.wrong(
             "schemas", "either schemas or tables is needed", hint="schemas: [public]   or   tables: [public.orders]"
         )
+    database = _database(fields.fields("database"))
     return Definition(
         path=path,
         name=name,
         kind="postgres",
         topic=_matching(fields, "topic", _TOPIC, "a topic's name has letters, digits and ._- only"),
-        database=_database(fields.fields("database")),
+        database=database,
         schemas=_schemas(fields) if fields.has("schemas") else (),
         tables=_tables(fields) if fields.has("tables") else (),
         exclude=_patterns(fields) if fields.has("exclude") else (),
@@ -110,7 +128,17 @@ def load(path: Path) -> Definition:
         if fields.has("heartbeat_interval_ms")
         else 10_000,
         poll_interval_ms=fields.integer("poll_interval_ms", 1, 5_000) if fields.has("poll_interval_ms") else 20,
+        named_publication=_publication(fields, name, database.name),
     )
+
+
+def _publication(fields: Fields, name: str, database: str) -> str | None:
+    rule = "small letters, digits, _, $ and - only: PostgreSQL folds the rest and then skips the publication"
+    if fields.has("publication"):
+        return _matching(fields, "publication", _PUBLICATION, rule)
+    if _PUBLICATION.fullmatch(f"cdc_{database}") is None:
+        raise fields.wrong("publication", f"cdc_{database} will not do: {rule}", hint=f"publication: cdc_{name}")
+    return None
 
 
 def _database(fields: Fields) -> Database:

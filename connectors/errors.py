@@ -22,6 +22,12 @@ class DefinitionError(ConnectorError):
     exit_code = 2
 
 
+class AddressError(ConnectorError):
+    """A connection string is wrong. Raised before anything is opened; the message holds no part of it."""
+
+    exit_code = 2
+
+
 class SourceUnfit(ConnectorError):
     """The source database cannot be captured without losing evidence. The message lists findings, the hint the SQL."""
 

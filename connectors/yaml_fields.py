@@ -20,7 +20,7 @@ def read(path: Path) -> Fields:
         DefinitionError: no such file, not YAML, not a mapping, a key twice.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DefinitionError(
             f"{path}: no such file", hint="the definitions of this installation are in connectors/definitions"
@@ -29,6 +29,17 @@ def read(path: Path) -> Fields:
         raise DefinitionError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DefinitionError(f"{path}: not UTF-8") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Fields:
+    """The mapping at the root of a YAML text; ``path`` is for messages.
+
+    Raises:
+        DefinitionError: not YAML, not a mapping, a key twice.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except RecursionError:
         raise DefinitionError(f"{path}: nested too deeply") from None
     except yaml.YAMLError as error:

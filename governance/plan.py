@@ -38,11 +38,12 @@ class ColumnRule:
 
 @dataclass(frozen=True, slots=True)
 class TableRule:
-    """What the policy file says about one table."""
+    """What the policy file says about one table. ``key``: its key columns, where the file names them."""
 
     subject: SubjectRule | None
     retention: Retention
     columns: Mapping[str, ColumnRule]
+    key: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def load(path: Path | str) -> Policy:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         problem = f"{path}: cannot read the policy ({error.strerror})"
-        raise PolicyError(problem, hint="check the source's policy setting") from None
+        raise PolicyError(problem, hint="check the source's policy setting; `cdc policy init` writes one") from None
     except UnicodeDecodeError:
         raise PolicyError(f"{path}: the policy is not UTF-8 text", hint="save the file as UTF-8") from None
     return parse(text, path)
@@ -103,7 +103,7 @@ class _Place:
             self.refuse("not a mapping", f"write {expected}")
         seen = set()
         for name_node, value in self.node.value:
-            if not isinstance(name_node, yaml.ScalarNode) or name_node.value == "<<":
+            if not isinstance(name_node, yaml.ScalarNode) or name_node.tag == "tag:yaml.org,2002:merge":
                 _Place(self.path, name_node, self.what).refuse("not a name", f"write {expected}")
             name = name_node.value  # as it is written: a column may be called `on` or `null`
             if name in seen:
@@ -150,10 +150,9 @@ def _table(table: str, at: _Place) -> TableRule:
             here.refuse(
                 "drop in a books-and-records table: the record could not be re-created", "seal it, or correct retention"
             )
-    if "key" in fields:
-        _check_key(table, fields["key"], columns)
+    key = _key(table, fields["key"], columns) if "key" in fields else None
     subject = _subject(fields["subject"], columns) if "subject" in fields else None
-    return TableRule(subject, retention, columns)
+    return TableRule(subject, retention, columns, key)
 
 
 def _column(at: _Place) -> ColumnRule:
@@ -197,9 +196,10 @@ def _subject(at: _Place, columns: Mapping[str, ColumnRule]) -> SubjectRule:
     return SubjectRule(type_, column)
 
 
-def _check_key(table: str, at: _Place, columns: Mapping[str, ColumnRule]) -> None:
+def _key(table: str, at: _Place, columns: Mapping[str, ColumnRule]) -> tuple[str, ...]:
     if not isinstance(at.node, yaml.SequenceNode):
         at.refuse("key is not a list", "write key: [column, …]")
+    names = []
     for node in at.node.value:
         place = _Place(at.path, node, table)
         name = place.text("a column's name")
@@ -209,3 +209,5 @@ def _check_key(table: str, at: _Place, columns: Mapping[str, ColumnRule]) -> Non
             here.refuse(
                 f"{rule.protect} on a key column", "write token with a domain, or clear: rows are found by their key"
             )
+        names.append(name)
+    return tuple(names)

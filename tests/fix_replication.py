@@ -116,7 +116,7 @@ def cdc(*arguments: str, path: Path) -> None:
 @pytest.fixture(scope="session")
 def captured(stack: Stack) -> Captured:
     path = stack.state / "cdc.toml"
-    cdc("connectors", "apply", path=path)
+    cdc("connectors", "apply", *SOURCES, path=path)
     settings = config.load(path)
     _keep_wal(settings.sources["trading"].admin_dsn)
     summaries = {}

@@ -27,6 +27,9 @@ class History:
 
     def grow(self, steps: int) -> History:
         self._snapshot()
+        return self.go_on(steps)
+
+    def go_on(self, steps: int) -> History:
         for _ in range(steps):
             self.feed.clock_ms += self.random.choice((0, 1, 1000, -500))
             self.random.choice((self._transaction, self._transaction, self._transaction, self._between, self._again))()

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from cdc.cli.examples import attach
 from cdc.cli.lazy import LazyGroup
 
 NOUNS = {
@@ -22,8 +23,9 @@ NOUNS = {
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
     "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),
     "migrate": ("cdc.cli.migrate:migrate", "Bring the warehouse and the privacy store to the newest version."),
-    "connectors": ("cdc.cli.connectors:connectors", "Apply and list the Debezium connectors."),
-    "policy": ("cdc.cli.policy:policy", "Explain what a policy does to each column."),
+    "connectors": ("cdc.cli.connectors:connectors", "Prepare databases, apply and list the Debezium connectors."),
+    "policy": ("cdc.cli.policy:policy", "Write, check and explain how each column is protected."),
+    "completion": ("cdc.cli.completion:completion", "Complete commands and names with the Tab key."),
     "keys": ("cdc.cli.keys:keys", "Create the keyring and show the keys' state."),
 }
 """Noun → where its command is, and its line in ``cdc --help`` (so that help loads nothing)."""
@@ -39,6 +41,9 @@ def root() -> None:
 
     Start with `cdc demo`, or with `cdc local up` and `cdc replicate`.
     """
+
+
+attach(root, "cdc")
 
 
 def main() -> None:

@@ -8,6 +8,9 @@ from importlib.util import find_spec
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from cdc.cli.examples import attach
 
 
 class LazyGroup(click.Group):
@@ -30,7 +33,14 @@ class LazyGroup(click.Group):
             return None
         module, _, name = self._places[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
-        return command
+        return attach(command, f"{_path(ctx)} {cmd_name}")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and lines, without importing any of them; then the group's own options."""
+        names = [CompletionItem(name, help=self._places[name][1]) for name in self.list_commands(ctx)]
+        return [item for item in names if item.value.startswith(incomplete)] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``--help``, without importing any of them."""
@@ -38,3 +48,13 @@ class LazyGroup(click.Group):
         if lines:
             with formatter.section("Commands"):
                 formatter.write_dl(lines)
+
+
+def _path(ctx: click.Context) -> str:
+    """The command that this context is of, as EXAMPLES spells it, whatever the program was started as."""
+    words = []
+    at: click.Context | None = ctx
+    while at is not None and at.parent is not None:
+        words.append(at.info_name or "")
+        at = at.parent
+    return " ".join(["cdc", *reversed(words)])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from cdc import config
+from cdc.errors import CdcError
 
 if TYPE_CHECKING:
+    from cdc.config import Config
     from cdc.warehouse.status import StreamStatus
+
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+"""ECMA-48: cursor home, erase the screen and what scrolled off it."""
 
 
 @click.command()
@@ -23,23 +32,72 @@ if TYPE_CHECKING:
     help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.",
 )
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def status(path: Path | None, output: str) -> None:
+@click.option("--watch", is_flag=True, help="Show it again and again, with rates, until Ctrl-C.")
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0.2, 3600),
+    default=2,
+    show_default=True,
+    help="Seconds between two looks of --watch.",
+)
+def status(path: Path | None, output: str, watch: bool, every_s: float) -> None:
     """Show each stream: who owns it, its position and lag, and the source commit through which its log is complete.
 
     Exit code 4 when a stream is halted.
     """
-    from cdc.stream import end_offsets
-    from cdc.warehouse.status import streams
-
     settings = config.load(path)
-    found = streams(settings.warehouse_auditor_dsn)
-    ends = end_offsets(settings.kafka, [stream.topic for stream in found])
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):  # how one ends watching is no failure
+            _watch(settings, output, every_s)
+        return
+    found, ends = _look(settings)
     if output == "json":
         click.echo(json.dumps([_document(stream, ends.get(stream.topic)) for stream in found], indent=2))
     else:
         _print(found, ends)
     if any(stream.state == "halted" for stream in found):
         raise SystemExit(4)
+
+
+def _look(settings: Config) -> tuple[list[StreamStatus], dict[str, int]]:
+    from cdc.stream import end_offsets
+    from cdc.warehouse.status import streams
+
+    found = streams(settings.warehouse_auditor_dsn)
+    return found, end_offsets(settings.kafka, [stream.topic for stream in found])
+
+
+def _watch(settings: Config, output: str, every_s: float) -> None:
+    """Never returns by itself. What cannot be reached now is said and asked again; JSON is a document a line."""
+    before: Mapping[str, int] = {}
+    looked_at = time.monotonic()
+    screen = sys.stdout.isatty() and output == "table"
+    while True:
+        try:
+            found, ends = _look(settings)
+        except CdcError as error:
+            click.echo(f"{CLEAR if screen else ''}cdc: {error}", err=not screen)
+        else:
+            now = time.monotonic()
+            rates = {s.log: (s.entries - before[s.log]) / (now - looked_at) for s in found if s.log in before}
+            before, looked_at = {stream.log: stream.entries for stream in found}, now
+            if output == "json":
+                documents = [
+                    _document(stream, ends.get(stream.topic)) | {"entries_per_second": rates.get(stream.log)}
+                    for stream in found
+                ]
+                click.echo(json.dumps(documents, separators=(",", ":")))
+            else:
+                if screen:
+                    click.echo(CLEAR, nl=False)
+                elif rates:
+                    click.echo()
+                _print(found, ends, rates)
+                if screen:
+                    click.echo(f"\n{time.strftime('%H:%M:%S')}, every {every_s:g} s; Ctrl-C ends")
+        sys.stdout.flush()
+        time.sleep(every_s)
 
 
 def _document(stream: StreamStatus, end: int | None) -> dict[str, object]:
@@ -53,33 +111,31 @@ def _document(stream: StreamStatus, end: int | None) -> dict[str, object]:
     return document
 
 
-def _print(found: list[StreamStatus], ends: dict[str, int]) -> None:
-    from cdc.telemetry import instant
-
+def _print(found: Sequence[StreamStatus], ends: Mapping[str, int], rates: Mapping[str, float] | None = None) -> None:
     if not found:
         click.echo("no stream yet", err=True)
         click.echo("  → cdc connectors apply && cdc replicate", err=True)
         return
-    rows = [("STREAM", "STATE", "OWNER", "POSITION", "LAG", "ENTRIES", "COMPLETE THROUGH")]
-    for stream in found:
-        lag = f"{max(0, ends[stream.topic] - stream.position):,}" if stream.topic in ends else "Kafka away"
-        owner = stream.owner if stream.owned and stream.owner else "-"
-        rows.append(
-            (
-                stream.log,
-                stream.state,
-                owner,
-                f"{stream.position:,}",
-                lag,
-                f"{stream.entries:,}",
-                instant(stream.complete_at),
-            )
-        )
+    heads = ("STREAM", "STATE", "OWNER", "POSITION", "LAG", "ENTRIES", "COMPLETE THROUGH")
+    rows: list[tuple[str, ...]] = [heads if rates is None else (*heads[:6], "ENTRIES/S", heads[6])]
+    rows += [_row(stream, ends, rates) for stream in found]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for stream in found:
         _print_troubles(stream)
+
+
+def _row(stream: StreamStatus, ends: Mapping[str, int], rates: Mapping[str, float] | None) -> tuple[str, ...]:
+    from cdc.telemetry import instant
+
+    lag = f"{max(0, ends[stream.topic] - stream.position):,}" if stream.topic in ends else "Kafka away"
+    owner = stream.owner if stream.owned and stream.owner else "-"
+    rate = () if rates is None else (f"{rates[stream.log]:,.0f}" if stream.log in rates else "-",)
+    return (
+        stream.log, stream.state, owner, f"{stream.position:,}", lag, f"{stream.entries:,}", *rate,
+        instant(stream.complete_at),
+    )  # fmt: skip
 
 
 def _print_troubles(stream: StreamStatus) -> None:

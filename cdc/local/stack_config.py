@@ -30,7 +30,9 @@ def configuration(addresses: Addresses, state: Path) -> str:
             "policy": str(checkout / "governance" / "policies" / f"{name}.yaml"),
             "topic": name,
         }))  # fmt: skip
-    lines = ["# Written by `cdc local up`; it holds passwords. The next `up` writes it again.\n"]
+    lines = [
+        "# Written by `cdc local up`; it holds passwords. The next `up` writes it again (sources/ it leaves alone).\n"
+    ]
     for title, values in tables:
         lines.append(f"\n[{title}]\n")
         lines.extend(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())

@@ -1,11 +1,14 @@
 """What there is to compare: a source's own catalog, with the policy file read as data.
 
 The two rules of protection that no policy file spells out are written here once more, from the documentation: a column
-that is not listed is sealed, and a column of the key that is not clear is tokenised.
+that is not listed is sealed, and a column of the key that is not clear is tokenised. So is Debezium's of keys: without a
+primary key it takes the first unique index, by name, that has no expression.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,26 +16,39 @@ import psycopg2
 import yaml
 
 _TABLES = """
+WITH RECURSIVE step AS (
+    SELECT oid, oid AS at FROM pg_type
+    UNION ALL
+    SELECT s.oid, t.typbasetype FROM step AS s JOIN pg_type AS t ON t.oid = s.at WHERE t.typtype = 'd'
+), base AS (
+    SELECT s.oid, CASE WHEN t.typcategory = 'A' THEN 'array' ELSE t.typname::text END AS name
+      FROM step AS s JOIN pg_type AS t ON t.oid = s.at WHERE t.typtype <> 'd'
+)
 SELECT n.nspname, c.relname,
-       array_agg(a.attname::text ORDER BY a.attnum), array_agg(t.typname::text ORDER BY a.attnum),
+       array_agg(a.attname::text ORDER BY a.attnum), array_agg(b.name ORDER BY a.attnum),
        coalesce((SELECT array_agg(k.attname::text ORDER BY place.n)
-                   FROM pg_index AS i CROSS JOIN unnest(i.indkey::int[]) WITH ORDINALITY AS place (attnum, n)
+                   FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid
+                  CROSS JOIN unnest(i.indkey::int[]) WITH ORDINALITY AS place (attnum, n)
                    JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum = place.attnum
-                  WHERE i.indrelid = c.oid AND i.indisprimary), '{}')
+                  WHERE i.indrelid = c.oid AND i.indisunique AND i.indexprs IS NULL
+                  GROUP BY i.indexrelid, i.indisprimary, x.relname
+                  ORDER BY i.indisprimary DESC, x.relname LIMIT 1), '{}')
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_type AS t ON t.oid = a.atttypid
- WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname IN ('public', 'cdc')
+  JOIN base AS b ON b.oid = a.atttypid
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
  GROUP BY n.nspname, c.relname, c.oid ORDER BY n.nspname, c.relname
 """
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 MOVING = {("cdc.heartbeat", "beat_at")}
 """Changes every few seconds by itself: never equal while the connector runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table: ``types`` maps each column to its ``pg_type.typname``, ``protect`` to ``clear``, ``seal``, ``token`` or ``drop``."""
+    """One table: ``types`` maps each column to its ``pg_type.typname`` (of a domain its base, of arrays ``array``), ``protect`` to ``clear``, ``seal``, ``token`` or ``drop``."""
 
     schema: str
     name: str
@@ -44,13 +60,22 @@ class SourceTable:
 
     @property
     def title(self) -> str:
-        """``schema.table``, as policies and entries name it."""
-        return f"{self.schema}.{self.name}"
+        """``schema.table``, as policies and entries name it (docs/formats.md §3)."""
+        return ".".join(
+            part if _PLAIN.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in (self.schema, self.name)
+        )
 
     @property
     def view(self) -> str:
-        """Its name within the warehouse's schemas."""
-        return self.name if self.schema == "public" else self.title
+        """Its name within the warehouse's schemas; the title, with quotes, where a dot would be ambiguous."""
+        if "." in self.schema + self.name:
+            return self.title
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+    @property
+    def arrays(self) -> frozenset[str]:
+        """Columns that are arrays."""
+        return frozenset(column for column, name in self.types.items() if name == "array")
 
     @property
     def clear(self) -> tuple[str, ...]:
@@ -63,8 +88,13 @@ class SourceTable:
         return tuple(c for c in self.types if self.protect[c] in {"seal", "token"})
 
 
-def source_tables(source_dsn: str, source_name: str, policy_path: Path | str) -> list[SourceTable]:
-    """Every captured table that the source's catalog has now, under the rules of the policy file."""
+def source_tables(
+    source_dsn: str, source_name: str, policy_path: Path | str, without: Collection[str] = ()
+) -> list[SourceTable]:
+    """Every table that the source's catalog has now, under the rules of the policy file.
+
+    ``without``: titles of those that are not to be captured.
+    """
     policy = yaml.safe_load(Path(policy_path).read_text(encoding="utf-8"))["tables"]
     connection = psycopg2.connect(source_dsn)
     try:
@@ -73,16 +103,18 @@ def source_tables(source_dsn: str, source_name: str, policy_path: Path | str) ->
             rows = cursor.fetchall()
     finally:
         connection.close()
-    return [
+    found = [
         _described(source_name, schema, name, dict(zip(columns, types, strict=True)), tuple(key), policy)
         for schema, name, columns, types, key in rows
     ]
+    return [table for table in found if table.title not in without]
 
 
 def _described(
     source: str, schema: str, name: str, types: dict[str, str], key: tuple[str, ...], policy: dict
 ) -> SourceTable:
-    rules = (policy.get(f"{schema}.{name}") or {"columns": {}})["columns"]
+    title = SourceTable(schema, name, {}, (), {}, {}).title
+    rules = (policy.get(title) or {"columns": {}})["columns"]
     protect, domains = {}, {}
     for column in types:
         rule = rules.get(column, "seal")
@@ -91,5 +123,5 @@ def _described(
             protect[column] = "token"
         if protect[column] == "token":
             given = rule.get("domain") if isinstance(rule, dict) else None
-            domains[column] = given or f"{source}.{schema}.{name}.{column}"
+            domains[column] = given or f"{source}.{title}.{column}"
     return SourceTable(schema, name, types, key, protect, domains)

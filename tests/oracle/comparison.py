@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class _Differs(Exception):
 
 
 def compare_source(
-    source_dsn: str, warehouse_dsn: str, source_name: str, policy_path: Path | str
+    source_dsn: str, warehouse_dsn: str, source_name: str, policy_path: Path | str, without: Collection[str] = ()
 ) -> list[TableComparison]:
     """Compare keys and clear columns of every table in the source's catalog, by ordered COPY on both sides.
 
@@ -58,7 +59,7 @@ def compare_source(
     """
     return [
         _compare(source_dsn, warehouse_dsn, source_name, table)
-        for table in source_tables(source_dsn, source_name, policy_path)
+        for table in source_tables(source_dsn, source_name, policy_path, without)
     ]
 
 
@@ -70,6 +71,7 @@ def open_protected(
     source_name: str,
     policy_path: Path | str,
     limit: int | None = None,
+    without: Collection[str] = (),
 ) -> list[OpenedComparison]:
     """Open every sealed cell and token in the state tables, and compare whole rows with the source's.
 
@@ -78,13 +80,13 @@ def open_protected(
     compared all the same. Tables without a protected column are left to :func:`compare_source`.
     """
     cells = Cells(keyring_path, privacy_dsn)
-    tables = [table for table in source_tables(source_dsn, source_name, policy_path) if table.protected]
+    tables = [table for table in source_tables(source_dsn, source_name, policy_path, without) if table.protected]
     return [_Opening(source_name, table, cells).compare(source_dsn, warehouse_dsn, limit) for table in tables]
 
 
 def _compare(source_dsn: str, warehouse_dsn: str, source: str, table: SourceTable) -> TableComparison:
     key = [column for column in table.key if column in table.clear]
-    ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear)
+    ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear, table.arrays)
     rows, size = ours.count(b"\n"), len(ours)
     try:
         theirs = render(warehouse_dsn, sql.Identifier(source, table.view), key, table.clear)
@@ -118,7 +120,7 @@ class _Opening:
     def compare(self, source_dsn: str, warehouse_dsn: str, limit: int | None) -> OpenedComparison:
         """Open the warehouse's rows one after the other; the first that is not the source's ends it."""
         table = self._table
-        copied = render(source_dsn, sql.Identifier(table.schema, table.name), (), self._columns)
+        copied = render(source_dsn, sql.Identifier(table.schema, table.name), (), self._columns, table.arrays)
         theirs = [tuple(fields(line)) for line in copied.decode().split("\n")[:-1]]
         try:
             rows = self._judge(self._kept(warehouse_dsn), theirs, limit)

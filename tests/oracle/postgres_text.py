@@ -8,8 +8,11 @@ is, so that a missing rule shows as a difference and never hides one.
 from __future__ import annotations
 
 import base64
+import json
 import re
+import struct
 from collections.abc import Callable
+from decimal import Decimal
 
 _ISO = re.compile(r"([+-]?)(\d{4,})(-\d\d-\d\d)(?:T(.+?))?(Z?)")
 _NUMERIC = {"NAN": "NaN", "POSITIVE_INFINITY": "Infinity", "NEGATIVE_INFINITY": "-Infinity"}
@@ -19,7 +22,9 @@ _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 def as_copied(type_name: str, wire: object) -> object:
     """The text COPY writes for a value of this PostgreSQL type (``pg_type.typname``) that Debezium wrote as ``wire``."""
-    if not isinstance(wire, str):  # NULL; arrays and structs have no rule
+    if isinstance(wire, list):  # compared as JSON of its elements' texts
+        return json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
+    if not isinstance(wire, str):  # NULL; structs have no rule
         return wire
     return _RULES.get(type_name, _as_it_is)(wire)
 
@@ -89,10 +94,36 @@ def _short(time_of_day: str) -> str:
     return time_of_day.rstrip("0").rstrip(".") if "." in time_of_day else time_of_day
 
 
+def _float8(wire: str) -> str:
+    """Java writes ``1.0E15`` and ``0.0``, PostgreSQL ``1e+15`` and ``0``. Whole numbers beyond 2^53 have no rule."""
+    return _floating(wire, float(wire), 17, 15, float)
+
+
+def _float4(wire: str) -> str:
+    return _floating(wire, _single(float(wire)), 9, 6, lambda text: _single(float(text)))
+
+
+def _single(number: float) -> float:
+    return float(struct.unpack("f", struct.pack("f", number))[0])
+
+
+def _floating(wire: str, number: float, longest: int, fixed: int, read: Callable[[str], float]) -> str:
+    """The fewest digits that read back as the number, without exponent from 1e-4 to below 10 to the power of ``fixed``."""
+    if number != number or number in {float("inf"), float("-inf")}:
+        return wire
+    shortest = next(text for n in range(longest) if read(text := f"{number:.{n}e}") == number)
+    exponent = int(shortest.partition("e")[2])
+    if -4 <= exponent < fixed:
+        return f"{Decimal(shortest):f}"
+    return shortest
+
+
 _RULES: dict[str, Callable[[str], str]] = {
     "bool": _boolean,
     "bytea": _bytea,
     "numeric": _numeric,
+    "float4": _float4,
+    "float8": _float8,
     "date": _date,
     "timestamp": _timestamp,
     "timestamptz": _timestamptz,

@@ -7,7 +7,7 @@ passes through Python types, so nothing is rounded, normalised or forgiven on th
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import psycopg2
@@ -67,14 +67,29 @@ def compare_clear(
     return first_difference(table, source, warehouse)
 
 
-def render(dsn: str, relation: sql.Composable, key_columns: Sequence[str], columns: Sequence[str]) -> bytes:
-    """Return the relation's columns as COPY text, ordered by key and then by all columns, bytewise."""
+def render(
+    dsn: str,
+    relation: sql.Composable,
+    key_columns: Sequence[str],
+    columns: Sequence[str],
+    arrays: Collection[str] = (),
+) -> bytes:
+    """Return the relation's columns as COPY text, ordered by key and then by all columns, bytewise.
+
+    ``arrays``: columns of the source that are written as the JSON of their elements' texts, as the warehouse has them
+    (docs/formats.md §2). Without a column every row is an empty line.
+    """
+
+    def written(column: str) -> sql.Composable:
+        shape = "to_json({}::text[])" if column in arrays else "{}"
+        return sql.SQL(shape).format(sql.Identifier(column))
+
     ordering = sql.SQL(", ").join(
-        sql.SQL('{}::text COLLATE "C" NULLS FIRST').format(sql.Identifier(column))
+        sql.SQL('{}::text COLLATE "C" NULLS FIRST').format(written(column))
         for column in dict.fromkeys((*key_columns, *columns))
     )
-    statement = sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT").format(
-        sql.SQL(", ").join(map(sql.Identifier, columns)), relation, ordering
+    statement = sql.SQL("COPY (SELECT {} FROM {} {} {}) TO STDOUT").format(
+        sql.SQL(", ").join(map(written, columns)), relation, sql.SQL("ORDER BY" if columns or key_columns else ""), ordering
     )
     connection = psycopg2.connect(dsn)
     try:

@@ -11,6 +11,7 @@ import pytest
 
 from cdc.audit import history, tables, versions
 from cdc.audit.reading import reading
+from cdc.rows import PLACEHOLDER
 from tests.audit import ask, configuration
 from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
 from tests.history import History
@@ -240,6 +241,32 @@ def test_columns_that_came_and_values_that_were_not_sent(warehouse_database, tmp
     lines = ask(configuration(warehouse_database, tmp_path), "history", "orders", "1", "--output", "ndjson").lines
     assert lines[1]["what"] == "changed (before image not sent)"
     assert [field["column"] for field in lines[1]["changes"]] == ["id", "owner", "price", "note", "pin", "extra"]
+
+
+def test_a_value_that_the_source_did_not_send_is_marked(warehouse_database, tmp_path):
+    feed = Feed()
+    wider = ORDERS.with_column(Column("extra"))
+    row = {**ROW, "extra": "x"}
+    baseline(feed, (wider, [row]))
+    change(feed, (wider, "u", None, {**row, "note": PLACEHOLDER, "owner": PLACEHOLDER, "extra": PLACEHOLDER}))
+    bring(warehouse_database, feed)
+    path = configuration(warehouse_database, tmp_path)
+    marked = {"unavailable": "toast"}
+    (_, changed) = ask(path, "history", "orders", "1", "--output", "ndjson").lines
+    assert [field["column"] for field in changed["changes"] if field["after"] == marked] == ["owner", "note", "extra"]
+    assert ask(path, "history", "orders", "1").out.count("(not sent by the source)") == 3
+    (held,) = ask(path, "as-of", "orders", "--at", "now", "--output", "ndjson").lines
+    assert held["row"]["extra"] == marked
+    conditions = (("extra is null", 0), ("extra is not null", 1), ("extra=x", 0), ("extra!=x", 0))  # unknown, not null
+    for condition, rows in conditions:
+        assert (
+            len(ask(path, "as-of", "orders", "--at", "now", "--where", condition, "--output", "ndjson").lines) == rows
+        )
+    shown = query(
+        warehouse_database.auditor_dsn,
+        "SELECT before_extra, after_extra, after_owner, after_note FROM trading_history.orders ORDER BY _seq",
+    )
+    assert shown[1] == (None, None, None, None)
 
 
 def test_a_key_in_another_spelling(warehouse_database, tmp_path):

@@ -125,6 +125,11 @@ def test_what_would_lose_evidence_is_refused_with_the_sql_that_mends_it(fit: Sou
         ("ALTER TABLE golden.account ADD COLUMN v bigint GENERATED ALWAYS AS (id * 2) VIRTUAL", "generated_virtual"),
         ("ALTER TABLE golden.account ADD COLUMN deep int[][]", "nested_array"),
         ("DROP TABLE cdc.signal", "capture_table"),
+        ("CREATE TABLE golden.loose (code text UNIQUE)", "key_shared"),
+        ("CREATE TABLE golden.heir () INHERITS (golden.account)", "inherited"),
+        ('CREATE TABLE golden."a""b" (id int PRIMARY KEY)', "quote_in_name"),
+        ('ALTER TABLE golden.account ADD COLUMN "a""b" int', "quote_in_name"),
+        ("CREATE TABLE golden.loose (code text NOT NULL); CREATE UNIQUE INDEX ON golden.loose (code) WHERE code > 'm'", "key_shared"),
         ("DROP PUBLICATION {p}; CREATE PUBLICATION {p} FOR TABLE golden.account (id, owner)", "publication_columns"),
         ("DROP PUBLICATION {p}; CREATE PUBLICATION {p} FOR TABLE golden.account WHERE (id > 1)", "publication_filter"),
     ],
@@ -132,6 +137,15 @@ def test_what_would_lose_evidence_is_refused_with_the_sql_that_mends_it(fit: Sou
 def test_what_no_statement_of_ours_mends_is_refused_too(fit: Source, harm: str, code: str):
     fit.run(harm.format(p=fit.definition.publication))
     assert code in fit.codes()
+
+
+def test_a_unique_index_that_no_rows_can_share_is_a_key(fit: Source):
+    fit.run(
+        "CREATE TABLE golden.unique_code (code text NOT NULL UNIQUE, kind text UNIQUE NULLS NOT DISTINCT)",
+        "CREATE TABLE golden.unique_expression (code text)",
+        "CREATE UNIQUE INDEX ON golden.unique_expression (lower(code))",
+    )
+    assert "key_shared" not in fit.codes()
 
 
 def test_updates_really_fail_where_a_generated_column_is_not_published(fit: Source):

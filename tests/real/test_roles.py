@@ -83,6 +83,19 @@ def test_names_of_logs(filled, name):
         query(filled.replicator_dsn, "SELECT audit.create_log(%s, %s)", name, f"{name}/1")
 
 
+def test_every_partition_stores_entries_as_they_are(filled):
+    """Inherited when it is made, from the migration and from cut_partitions alike; and its bounds are said once."""
+    query(filled.admin_dsn, "SELECT audit.cut_partitions('trading', 6000000)")
+    found = query(
+        filled.admin_dsn,
+        "SELECT c.relname, a.attstorage::text, (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND conname = 'bounds')"
+        " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'entry'"
+        " WHERE c.relnamespace = 'audit'::regnamespace AND c.relname LIKE 'entry%' AND c.relkind IN ('r', 'p')",
+    )
+    assert len(found) > 4
+    assert {(storage, bounds) for _name, storage, bounds in found} == {("m", 0)}
+
+
 def test_partitions_of_one_log_never_take_the_name_of_another(filled):
     query(filled.replicator_dsn, "SELECT audit.create_log('trading_7', 'trading_7/1')")
     query(filled.replicator_dsn, "SELECT audit.create_log('a_0', 'a_0/1')")

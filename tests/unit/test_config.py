@@ -84,7 +84,7 @@ def test_dsns_that_stand_in_for_others(tmp_path):
 @pytest.mark.parametrize(
     ("place", "to", "named"),
     [
-        (("kafka",), None, "[kafka]"), (("connect",), None, "[connect]"), (("warehouse",), None, "[warehouse]"), (("privacy",), None, "[privacy]"), (("keyring",), None, "[keyring]"), (("sources",), None, "[sources]"),
+        (("kafka",), None, "[kafka]"), (("connect",), None, "[connect]"), (("warehouse",), None, "[warehouse]"), (("privacy",), None, "[privacy]"), (("keyring",), None, "[keyring]"),
         (("kafka",), "planted", "[kafka]"), (("sources",), ["planted"], "[sources]"), (("sources", "trading"), "planted", "[sources] trading"),
         (("more",), {}, "[more]"), (("warehouse", "dns"), "x", "[warehouse] dns"), (("privacy", "dns"), "x", "[privacy] dns"), (("sources", "trading", "polcy"), "x", "[sources.trading] polcy"), (("connect", "ur"), "x", "[connect] ur"), (("keyring", "pth"), "x", "[keyring] pth"),
         (("connect", "url"), None, "[connect] url"), (("connect", "url"), 7, "[connect] url"), (("connect", "url"), "", "[connect] url"),
@@ -107,20 +107,64 @@ def test_a_malformed_setting(tmp_path, place, to, named):
     assert caught.value.exit_code == 2
 
 
+SHOP = '[sources.shop]\ndsn = "host=h user=cdc_shop password=planted-c"\ndefinition = "definition.yaml"\npolicy = "policy.yaml"\n'
+
+
+def beside(folder: Path, name: str, text: str) -> Path:
+    place = folder / "sources" / name
+    place.mkdir(parents=True)
+    (place / "source.toml").write_text(text)
+    return place
+
+
+def test_sources_in_files_beside_it(tmp_path):
+    place = beside(tmp_path, "shop", SHOP)
+    settings = config.load(written(tmp_path, GOOD))
+    assert list(settings.sources) == ["trading", "shop"]
+    shop = settings.source("shop")
+    # Paths count from the file's own folder, also of a policy that is not written yet.
+    assert (shop.definition, shop.policy) == (place / "definition.yaml", place / "policy.yaml")
+    assert (shop.topic, shop.declared) == ("shop", place / "source.toml")
+    assert shop.dsn is not None
+    assert shop.dsn.endswith("planted-c")
+    assert "planted" not in repr(settings) + repr(settings.sources)
+    assert settings.source_folder("shop") == place
+    (tmp_path / "sources" / "notes").mkdir()  # a folder without the file is nobody's source
+    assert list(config.load(tmp_path / "cdc.toml").sources) == ["trading", "shop"]
+
+
+def test_a_configuration_without_sources_has_none_until_there_are_files(tmp_path):
+    path = written(tmp_path, changed("sources"))
+    assert config.load(path).sources == {}
+    beside(tmp_path, "shop", SHOP)
+    assert list(config.load(path).sources) == ["shop"]
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("name", "text", "says"),
     [
-        b"[kafka",
-        b"a = ",
-        b'[kafka]\n"a" = 1\n"a" = 2',
-        b"\xff\xfe",
-        b"\x00",
-        b"planted",
-        b'password = "planted',
-        b"[a]\n[a]",
-        b"a.b = 1\na = 2",
+        ("shop", SHOP.replace("sources.shop", "sources.sho"), "[sources.shop] and nothing else is needed"),
+        ("shop", SHOP + "[sources.more]\n", "[sources.shop] and nothing else is needed"),
+        ("shop", SHOP + "[warehouse]\ndsn = 'planted'\n", "[warehouse]: unknown setting"),
+        ("shop", SHOP.replace("policy =", "polcy ="), "[sources.shop] polcy: unknown setting"),
+        ("shop", SHOP.replace("host=h", "hist=h"), "[sources.shop] dsn: not a libpq connection string"),
+        ("shop", "[sources.shop", "not TOML"),
+        ("shop", "", "[sources]: missing table"),
+        ("Shop", SHOP.replace("sources.shop", "sources.Shop"), "[sources] Shop: a source is named"),
+        ("trading", SHOP.replace("sources.shop", "sources.trading"), "source trading is in"),
     ],
 )
+def test_a_malformed_file_of_a_source(tmp_path, name, text, says):
+    place = beside(tmp_path, name, text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(written(tmp_path, GOOD))
+    assert str(caught.value).startswith(f"{place}/source.toml: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "planted" not in str(caught.value) + str(caught.value.hint)
+
+
+@pytest.mark.parametrize("content", [b"[kafka", b"a = ", b'[kafka]\n"a" = 1\n"a" = 2', b"\xff\xfe", b"\x00", b"planted", b'password = "planted', b"[a]\n[a]", b"a.b = 1\na = 2"])
 def test_a_file_that_is_not_toml(tmp_path, content):
     path = tmp_path / "cdc.toml"
     path.write_bytes(content)

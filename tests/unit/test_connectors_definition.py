@@ -38,6 +38,12 @@ def test_a_definition_says_what_and_where(tmp_path: Path):
     assert definition.exclude == ("public\\.old_.*",)
 
 
+def test_a_database_with_capitals_is_captured_through_a_publication_without(tmp_path: Path):
+    text = GOOD.replace("  name: trading", "  name: Trading-DB") + "publication: cdc_trading\n"
+    definition = load(write(tmp_path, text))
+    assert (definition.database.name, definition.publication) == ("Trading-DB", "cdc_trading")
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_definitions_are_about_ten_lines_and_well(path: Path):
     definition = load(path)
@@ -58,6 +64,9 @@ def test_there_are_shipped_definitions():
         ("name: trading\nkind", "name: Trading\nkind", 1, "name: small letters"),
         ("name: trading\nkind", "name: ${env:X}\nkind", 1, "name: small letters"),
         ("topic: trading", "topic: a/b", 3, "topic: a topic's name"),
+        ("topic: trading", "topic: trading\npublication: cdc_Trading", 4, "publication: small letters"),
+        ("topic: trading", "topic: trading\npublication: cdc trading", 4, "publication: small letters"),
+        ("  name: trading", "  name: Trading", 1, "publication: cdc_Trading will not do"),
         ("topic: trading", "topic: 7", 3, "topic: a non-empty text"),
         ("topic: trading", "topic: trading\ntopic: trading", 4, "stands twice"),
         ("port: 5432", "port: 70000", 6, "database.port: a whole number from 1 to 65535"),

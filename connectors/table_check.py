@@ -1,0 +1,73 @@
+"""One table of a source, looked at alone: whether what Debezium would make of it can be evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connectors.catalog import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong (a stable ``code`` and a sentence), and the SQL that mends it; empty where no statement can.
+
+    One that does not ``refuse`` is a limit of Debezium to live with: the value that arrives is not the whole value.
+    """
+
+    code: str
+    problem: str
+    fix: str = ""
+    refuse: bool = True
+
+
+LOSSY = {
+    "bit varying": "Debezium drops a bit string's length, so its leading zeros",
+    "time with time zone": "Debezium converts to UTC, so the offset is lost",
+}
+"""Types of which Debezium 3.7 writes less than the value."""
+
+
+def obstacles(table: Table) -> Iterator[Finding]:
+    """What keeps a table from being captured, whatever grants and publication say."""
+    name = table.name
+    if table.unlogged:
+        problem = f"{name} is unlogged: its changes are in no log"
+        yield Finding("unlogged", problem, f"ALTER TABLE {table.quoted} SET LOGGED;")
+    if '"' in table.name or any('"' in column for column in table.types):
+        problem = f"{name} or a column of it has a double quote in its name, which Debezium's snapshot does not escape"
+        yield Finding("quote_in_name", f"{problem}; rename it, or leave the table out")
+    if table.has_heirs:
+        problem = f"{name} is inherited by other tables: its snapshot would hold their rows too"
+        yield Finding("inherited", f"{problem}; leave it out")
+    if table.key is not None and table.key.shared:
+        problem = (
+            f"{name} has no primary key, and rows can share its index {table.key.index}, which Debezium takes for one"
+        )
+        yield Finding("key_shared", f"{problem}; add a key, or leave the table out")
+    for column in table.nested_arrays:
+        yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
+    if table.virtual_columns:
+        problem = f"{name} has a virtual generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
+        yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out")
+
+
+def table_findings(table: Table, captured: set[str], role: str) -> Iterator[Finding]:
+    """Every finding about one table, or partition, that the publication has no part in."""
+    name, quoted = table.name, table.quoted
+    if table.included and table.root in captured:
+        problem = f"{name} is a partition of {table.root}: its rows would be read twice; name it under `exclude`"
+        yield Finding("partition_captured", problem)
+    yield from obstacles(table)
+    if table.replica_identity != "f":
+        problem = f"{name}: before images and unchanged large values would be missing"
+        yield Finding("replica_identity", problem, f"ALTER TABLE {quoted} REPLICA IDENTITY FULL;")
+    if table.included and not table.readable:
+        grants = f"GRANT USAGE ON SCHEMA {table.quoted_schema} TO {role}; GRANT SELECT ON {quoted} TO {role};"
+        yield Finding("select", f"{name} may not be read", grants)
+    if table.row_security:
+        problem = f"{name}: row security hides rows from role {role}"
+        yield Finding("row_security", problem, f"ALTER ROLE {role} BYPASSRLS;")
+    for column, kind in table.types.items():
+        if kind in LOSSY:
+            yield Finding("lossy_type", f"{name}.{column}: {LOSSY[kind]}", refuse=False)
