@@ -51,9 +51,7 @@ class History:
         self.feed.notify("COMPLETED")
 
     def _between(self) -> None:
-        self.random.choice(
-            (self.feed.heartbeat, lambda: self.feed.message("note", "alone"), lambda: self.feed.notify("IN_PROGRESS"))
-        )()
+        self.random.choice((self.feed.heartbeat, lambda: self.feed.message("note", "alone"), lambda: self.feed.notify("IN_PROGRESS")))()
 
     def _again(self) -> None:
         """A connector that went back emits its last transactions once more."""
@@ -64,9 +62,7 @@ class History:
         start, self._snapshots = len(self.feed.records), 0
         self.feed.begin()
         for _ in range(self.random.choice((0, *SIZES))):
-            self.random.choice(
-                (self._insert, self._insert, self._update, self._update, self._delete, self._move, self._other)
-            )()
+            self.random.choice((self._insert, self._insert, self._update, self._update, self._delete, self._move, self._other))()
         self.feed.end()
         if not self._snapshots:  # a connector that goes back reads its snapshot rows anew
             self._past.append(self.feed.records[start:])
@@ -84,9 +80,7 @@ class History:
             self._widen()
         elif kind < 4:
             self.feed.message("actor", self.random.choice(TEXTS))
-        elif (
-            kind < 5
-        ):  # a row of an incremental snapshot stands in the open transaction, before the signal that closes its window
+        elif kind < 5:  # a row of an incremental snapshot stands in the open transaction, before the signal that closes its window
             table = self.random.choice((ORDERS.name, HOLDERS.name))
             if self.keyed[table] and self.incremental:
                 row = self.random.choice(list(self.keyed[table].values()))
@@ -147,11 +141,7 @@ class History:
     def _one(self) -> tuple[Table, dict | None]:
         table = self.random.choice(list(self.tables.values()))
         names = [column.name for column in table.columns]
-        rows = (
-            list(self.keyed[table.name].values())
-            if table.key
-            else [dict(zip(names, row, strict=True)) for row in +self.keyless]
-        )
+        rows = list(self.keyed[table.name].values()) if table.key else [dict(zip(names, row, strict=True)) for row in +self.keyless]
         return table, dict(self.random.choice(rows)) if rows else None
 
     def _image(self, table: Table) -> dict:

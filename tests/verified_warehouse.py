@@ -35,10 +35,7 @@ def fill(database: FreshDatabase) -> None:
             at = len(feed.records)
             step(feed)
             it.bring(feed.records[at:], limit=4 if step is _open else 10_000)
-    query(
-        database.replicator_dsn,
-        "SELECT audit.append_operation('test', '{\"one\": \"1\"}'), audit.append_operation('test', '{}')",
-    )
+    query(database.replicator_dsn, "SELECT audit.append_operation('test', '{\"one\": \"1\"}'), audit.append_operation('test', '{}')")
 
 
 def _snapshot(feed: Feed) -> None:
@@ -101,9 +98,7 @@ def _open(feed: Feed) -> None:
         feed.row(WIDER, "c", None, {**ORDER, "id": number, "extra": None})
 
 
-def verification(
-    database: FreshDatabase, *logs: str, checkpoints: Sequence[Checkpoint] = (), findings: int = 50
-) -> Verification:
+def verification(database: FreshDatabase, *logs: str, checkpoints: Sequence[Checkpoint] = (), findings: int = 50) -> Verification:
     """What verification says of the warehouse."""
     with open_snapshot(database.auditor_dsn) as snapshot:
         return verify(snapshot, logs, checkpoints, findings, lambda _log, _entries: None)
@@ -129,13 +124,8 @@ def superuser(database: FreshDatabase):
 def rehash(database: FreshDatabase, log: str = "trading", *, edge: bool) -> None:
     """Make every leaf that of its entry, and, with ``edge``, size and edge in ``audit.log`` those of the leaves."""
     with superuser(database) as cursor:
-        cursor.execute(
-            "UPDATE audit.entry SET leaf = sha256('\\x00'::bytea || convert_to(entry, 'UTF8')) WHERE log = %s", (log,)
-        )
+        cursor.execute("UPDATE audit.entry SET leaf = sha256('\\x00'::bytea || convert_to(entry, 'UTF8')) WHERE log = %s", (log,))
         if edge:
             cursor.execute("SELECT entry FROM audit.entry WHERE log = %s ORDER BY seq", (log,))
             leaves = [hashlib.sha256(b"\0" + entry.encode()).digest() for (entry,) in cursor.fetchall()]
-            cursor.execute(
-                "UPDATE audit.log SET size = %s, edge = %s::bytea[] WHERE log = %s",
-                (len(leaves), tree.edge(leaves), log),
-            )
+            cursor.execute("UPDATE audit.log SET size = %s, edge = %s::bytea[] WHERE log = %s", (len(leaves), tree.edge(leaves), log))

@@ -115,15 +115,8 @@ def edge(database: FreshDatabase, name: str = "trading") -> tuple[int, list[str]
 
 def everything(database: FreshDatabase) -> dict[str, list]:
     """All rows of all tables that a commit may touch."""
-    tables = query(
-        database.admin_dsn,
-        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('audit', 'pipeline', 'trading_state') AND tablename !~ '^entry_'",
-    )
-    return {
-        name: sorted(map(str, query(database.admin_dsn, f"SELECT t::text FROM {name} t")))
-        for (name,) in tables
-        if name != "pipeline.lease"
-    }
+    tables = query(database.admin_dsn, "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('audit', 'pipeline', 'trading_state') AND tablename !~ '^entry_'")
+    return {name: sorted(map(str, query(database.admin_dsn, f"SELECT t::text FROM {name} t"))) for (name,) in tables if name != "pipeline.lease"}
 
 
 def rows(database: FreshDatabase, view: str, *columns: str) -> Counter[tuple]:

@@ -118,6 +118,4 @@ def test_an_image_is_canonical_whatever_its_columns_are_called(image):
 @given(st.binary(max_size=100), NUMBERS, st.integers(0, 1))
 def test_a_salt_is_the_hmac_of_the_identity(key, offset, ordinal):
     identity = EntryIdentity(Identity("a", "a/1", "topic", 0), key)
-    assert (
-        identity.salt(offset, ordinal) == hmac.digest(key, f"topic/0/{offset}/{ordinal}".encode(), "sha256")[:16].hex()
-    )
+    assert identity.salt(offset, ordinal) == hmac.digest(key, f"topic/0/{offset}/{ordinal}".encode(), "sha256")[:16].hex()

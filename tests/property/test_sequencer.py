@@ -42,10 +42,7 @@ def in_many(history: History, random: Random, *, crashing: bool) -> list[Batch]:
             committed = batches[-1].end if batches else None
             worker = Worker(committed, worker.known, worker.heads)
             # what the worker that died had read and not committed is read again
-            at = next(
-                (n for n, r in enumerate(records) if committed and r.offset >= committed.next_offset),
-                len(records) if committed else 0,
-            )
+            at = next((n for n, r in enumerate(records) if committed and r.offset >= committed.next_offset), len(records) if committed else 0)
             limit = random.choice((2, 3, 5, 20, 10_000))
     while (batch := worker.batch(limit)) is not None:
         batches.append(batch)
@@ -84,9 +81,7 @@ def test_batch_boundaries_never_show(random, steps, crashing):
 @given(randoms, st.integers(1, 12))
 @settings(max_examples=40, deadline=None)
 def test_replays_are_recorded_and_never_projected(random, steps):
-    history = History(random, incremental=False).grow(
-        steps
-    )  # snapshot rows are not judged: a later snapshot shows old rows
+    history = History(random, incremental=False).grow(steps)  # snapshot rows are not judged: a later snapshot shows old rows
     once = in_one_batch(history)
     records = history.feed.records
     start = next((n for n, record in enumerate(records) if b'"BEGIN"' in (record.value or b"")), None)
@@ -95,9 +90,7 @@ def test_replays_are_recorded_and_never_projected(random, steps):
     history.feed.again(records[start:])
     twice = in_one_batch(history)
     assert twice.heads == once.heads
-    assert {table.table: rows for table, rows in twice.changes.items()} == {
-        table.table: rows for table, rows in once.changes.items()
-    }
+    assert {table.table: rows for table, rows in twice.changes.items()} == {table.table: rows for table, rows in once.changes.items()}
     assert twice.truncated == once.truncated
     assert twice.end.high == once.end.high
     assert verify(entries([twice])) == []

@@ -19,10 +19,7 @@ from tests.verification import given, judge
 TEXTS = st.text(max_size=8)
 VALUES = st.recursive(
     st.none() | TEXTS | st.sampled_from(["true", "false", "\ue000", "\U00010000", "\ud7ff", "\u2028", "\x7f", "\x00"]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(TEXTS | st.sampled_from(["\uffff", "\U0001f600"]), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS | st.sampled_from(["\uffff", "\U0001f600"]), inner, max_size=4),
     max_leaves=12,
 )
 

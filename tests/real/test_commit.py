@@ -73,9 +73,7 @@ def test_the_columns_of_an_entry_are_projections_of_it(warehouse_database):
         subject = entry.get("subject", {})
         owner = subject.get("after") or subject.get("before")
         other = subject.get("before")
-        committed_at, version, prev = (
-            None if entry.get(name) is None else int(entry[name]) for name in ("committed_at", "version", "prev")
-        )
+        committed_at, version, prev = (None if entry.get(name) is None else int(entry[name]) for name in ("committed_at", "version", "prev"))
         assert row[:-1] == (
             int(entry["seq"]), entry["kind"], int(entry["ordered_at"]), committed_at, entry.get("table"),
             json.dumps(key, separators=(",", ":"), ensure_ascii=False) if isinstance(key, list) else key, entry.get("operation"), version, prev,
@@ -152,10 +150,7 @@ def test_an_owner_that_was_replaced_writes_nothing(warehouse_database):
 def test_a_log_of_another_size_is_a_contradiction(warehouse_database):
     with worker(warehouse_database) as it:
         batch = it.prepare(records())
-        query(
-            warehouse_database.admin_dsn,
-            "UPDATE audit.log SET size = 1, edge = ARRAY[sha256('x')] WHERE log = 'trading'",
-        )
+        query(warehouse_database.admin_dsn, "UPDATE audit.log SET size = 1, edge = ARRAY[sha256('x')] WHERE log = 'trading'")
         before = everything(warehouse_database)
         with pytest.raises(LedgerError, match="trading"):
             commit(it.connection, it.fence, batch, PRIVACY, lambda _step: None)
@@ -210,9 +205,7 @@ def test_standing_between_batches_of_a_transaction_larger_than_a_batch(warehouse
     feed.end()
     with worker(warehouse_database) as it:
         it.bring(feed.records[:20], limit=10)
-        assert query(
-            warehouse_database.auditor_dsn, "SELECT open_transaction, open_count, next_offset FROM pipeline.stream"
-        ) == [("701", 18, 19)]
+        assert query(warehouse_database.auditor_dsn, "SELECT open_transaction, open_count, next_offset FROM pipeline.stream") == [("701", 18, 19)]
     with worker(warehouse_database) as it:
         at = it.owned.standing.next_offset
         it.bring([record for record in feed.records if record.offset >= at], limit=10)
@@ -224,9 +217,7 @@ def test_privacy_mark_moves_with_every_commit(warehouse_database):
     feed = Feed()
     with worker(warehouse_database) as it:
         commit(it.connection, it.fence, it.prepare(records(feed)), PRIVACY, lambda _step: None)
-        commit(
-            it.connection, it.fence, it.prepare(records(feed, 2)), PrivacyMark(PRIVACY.identity, 8), lambda _step: None
-        )
+        commit(it.connection, it.fence, it.prepare(records(feed, 2)), PrivacyMark(PRIVACY.identity, 8), lambda _step: None)
     assert query(warehouse_database.auditor_dsn, "SELECT privacy_high_water FROM pipeline.stream") == [(8,)]
 
 
@@ -254,9 +245,7 @@ def test_errors_by_sqlstate(warehouse_database, state, kind):
     connection = psycopg2.connect(warehouse_database.admin_dsn)
     try:
         with connection.cursor() as cursor, pytest.raises(psycopg2.Error) as caught:
-            cursor.execute(
-                f"DO $$ BEGIN RAISE EXCEPTION 'planted-value' USING ERRCODE = '{state}', DETAIL = 'planted-value'; END $$"
-            )
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'planted-value' USING ERRCODE = '{state}', DETAIL = 'planted-value'; END $$")
     finally:
         connection.close()
     error = classify(caught.value, "here")

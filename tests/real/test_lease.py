@@ -63,11 +63,7 @@ def test_released_at_once(warehouse_database, spare):
 
 
 def _expire(database) -> None:
-    query(
-        database.admin_dsn,
-        "UPDATE pipeline.lease SET renewed_at = clock_timestamp() - make_interval(secs => %s)",
-        lease.EXPIRES_S + 1,
-    )
+    query(database.admin_dsn, "UPDATE pipeline.lease SET renewed_at = clock_timestamp() - make_interval(secs => %s)", lease.EXPIRES_S + 1)
 
 
 def test_an_owner_that_stopped_renewing_is_ended_and_fenced(warehouse_database, spare):
@@ -91,15 +87,9 @@ def test_an_owner_that_stopped_renewing_is_ended_and_fenced(warehouse_database, 
 
 def test_a_reused_backend_pid_is_not_the_owner(warehouse_database, spare):
     with worker(warehouse_database):
-        query(
-            warehouse_database.admin_dsn,
-            "UPDATE pipeline.lease SET owner_started_at = owner_started_at - interval '1 s'",
-        )
+        query(warehouse_database.admin_dsn, "UPDATE pipeline.lease SET owner_started_at = owner_started_at - interval '1 s'")
         assert isinstance(lease.try_take(spare, "trading"), Ownership)
-        assert query(
-            warehouse_database.admin_dsn,
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test writer' AND datname = current_database()",
-        ) == [(1,)]
+        assert query(warehouse_database.admin_dsn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test writer' AND datname = current_database()") == [(1,)]
 
 
 def test_many_spares_and_one_owner(warehouse_database):
@@ -148,30 +138,11 @@ def test_renewal(warehouse_database, monkeypatch):
         renewal.start()
         try:
             _expire(warehouse_database)
-            _until(
-                lambda: (
-                    query(
-                        warehouse_database.admin_dsn,
-                        "SELECT renewed_at > clock_timestamp() - interval '1 s' FROM pipeline.lease",
-                    )
-                    == [(True,)]
-                )
-            )
+            _until(lambda: query(warehouse_database.admin_dsn, "SELECT renewed_at > clock_timestamp() - interval '1 s' FROM pipeline.lease") == [(True,)])
             # its connection breaks: it comes back
-            query(
-                warehouse_database.admin_dsn,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cdc lease trading' AND datname = current_database()",
-            )
+            query(warehouse_database.admin_dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cdc lease trading' AND datname = current_database()")
             _expire(warehouse_database)
-            _until(
-                lambda: (
-                    query(
-                        warehouse_database.admin_dsn,
-                        "SELECT renewed_at > clock_timestamp() - interval '1 s' FROM pipeline.lease",
-                    )
-                    == [(True,)]
-                )
-            )
+            _until(lambda: query(warehouse_database.admin_dsn, "SELECT renewed_at > clock_timestamp() - interval '1 s' FROM pipeline.lease") == [(True,)])
             assert not renewal.lost.is_set()
             query(warehouse_database.admin_dsn, "UPDATE pipeline.lease SET epoch = epoch + 1")
             assert renewal.lost.wait(5)
@@ -190,7 +161,4 @@ def _until(holds, seconds: float = 10) -> None:
 def test_partitions_are_there_before_they_are_needed(warehouse_database):
     with worker(warehouse_database) as it:
         lease.cut_ahead(it.connection, "trading", 4_500_000)
-    assert query(
-        warehouse_database.admin_dsn,
-        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit.entry_trading'::regclass",
-    ) == [(2,)]
+    assert query(warehouse_database.admin_dsn, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit.entry_trading'::regclass") == [(2,)]

@@ -15,9 +15,7 @@ from tests.warehouse import edge, log, query
 
 
 def append(dsn: str, name: str | None, detail: dict | list | str | None) -> int:
-    return query(dsn, "SELECT audit.append_operation(%s, %s)", name, None if detail is None else json.dumps(detail))[0][
-        0
-    ]
+    return query(dsn, "SELECT audit.append_operation(%s, %s)", name, None if detail is None else json.dumps(detail))[0][0]
 
 
 def sound(database) -> list[dict]:
@@ -28,10 +26,7 @@ def sound(database) -> list[dict]:
     for _, text, body, _ in stored:
         assert body is None
         decode(text.encode())
-    for row in query(
-        database.auditor_dsn,
-        "SELECT seq, kind, ordered_at, entry, table_name, row_key, operation, kafka_offset FROM audit.entry WHERE log = 'operations'",
-    ):
+    for row in query(database.auditor_dsn, "SELECT seq, kind, ordered_at, entry, table_name, row_key, operation, kafka_offset FROM audit.entry WHERE log = 'operations'"):
         entry = json.loads(row[3])
         assert row[:3] == (int(entry["seq"]), entry["kind"], int(entry["ordered_at"]))
         assert row[4:] == (None, None, None, None)
@@ -41,10 +36,7 @@ def sound(database) -> list[dict]:
 def test_entries_are_canonical_and_verify(warehouse_database):
     texts = [*TEXTS, "\x01\x08\x0c\x1f\x7f\x80", "</script>", "\u2028", "ä" * 1000, '{"a":1}', "\\u0041", "😀"]
     for n, text in enumerate(texts):
-        assert (
-            append(warehouse_database.replicator_dsn, text or "none", {"text": text, "b_2": "x", "b": "", "ba": text})
-            == n
-        )
+        assert append(warehouse_database.replicator_dsn, text or "none", {"text": text, "b_2": "x", "b": "", "ba": text}) == n
     append(warehouse_database.replicator_dsn, "empty", {})
     entries = sound(warehouse_database)
     assert [entry["content"]["detail"].get("text") for entry in entries] == [*texts, None]
@@ -68,10 +60,7 @@ def test_concurrent_appends_keep_one_tree(warehouse_database):
         try:
             for n in range(25):
                 with connection, connection.cursor() as cursor:
-                    cursor.execute(
-                        "SELECT audit.append_operation('concurrent', %s)",
-                        (json.dumps({"worker": str(worker), "n": str(n)}),),
-                    )
+                    cursor.execute("SELECT audit.append_operation('concurrent', %s)", (json.dumps({"worker": str(worker), "n": str(n)}),))
                     seqs.append(cursor.fetchone()[0])
                     if n % 5 == 4:  # some think better of it
                         connection.rollback()
@@ -83,9 +72,7 @@ def test_concurrent_appends_keep_one_tree(warehouse_database):
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(many, range(4)))
     entries = sound(warehouse_database)
-    assert (
-        sorted(seq for seqs in results for seq in seqs) == list(range(80)) == [int(entry["seq"]) for entry in entries]
-    )
+    assert sorted(seq for seqs in results for seq in seqs) == list(range(80)) == [int(entry["seq"]) for entry in entries]
     for worker, seqs in enumerate(results):
         assert seqs == sorted(seqs)
         assert all(entries[seq]["content"]["detail"]["worker"] == str(worker) for seq in seqs)
@@ -111,9 +98,7 @@ def test_the_clock_never_goes_back(warehouse_database):
     append(warehouse_database.replicator_dsn, "second", {})
     ordered = [int(entry["ordered_at"]) for entry in sound(warehouse_database)]
     assert ordered == sorted(ordered)
-    (now,) = query(warehouse_database.admin_dsn, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint")[
-        0
-    ]
+    (now,) = query(warehouse_database.admin_dsn, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint")[0]
     assert 0 <= now - ordered[-1] < 60_000_000_000
 
 

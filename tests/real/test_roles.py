@@ -55,10 +55,7 @@ def test_what_the_replicator_may_not(filled, statement):
 
 def test_the_replicator_cannot_write_the_operations_log_by_hand(filled):
     with pytest.raises(psycopg2.Error):
-        query(
-            filled.replicator_dsn,
-            "INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES ('operations', 1, 'operation', 0, '{}', sha256(''))",
-        )
+        query(filled.replicator_dsn, "INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES ('operations', 1, 'operation', 0, '{}', sha256(''))")
     assert query(filled.auditor_dsn, "SELECT count(*) FROM audit.entry WHERE log = 'operations'") == [(1,)]
 
 
@@ -101,11 +98,7 @@ def test_partitions_of_one_log_never_take_the_name_of_another(filled):
     query(filled.replicator_dsn, "SELECT audit.create_log('a_0', 'a_0/1')")
     query(filled.replicator_dsn, "SELECT audit.create_log('a', 'a/1')")
     for name in ("a", "a_0", "trading_7"):
-        query(
-            filled.admin_dsn,
-            "INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES (%s, 0, 'end', 0, '{}', sha256(''))",
-            name,
-        )
+        query(filled.admin_dsn, "INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES (%s, 0, 'end', 0, '{}', sha256(''))", name)
 
 
 AUDITOR = [
@@ -124,67 +117,34 @@ def test_what_the_auditor_may_not(filled, statement):
 
 
 def test_what_the_auditor_reads(filled):
-    for relation in (
-        "audit.entry",
-        "audit.body",
-        "audit.log",
-        "pipeline.stream",
-        "pipeline.lease",
-        "pipeline.table_version",
-        "pipeline.state_table",
-        "trading.orders",
-        "trading_state.orders",
-        "trading.fills",
-    ):
+    for relation in ("audit.entry", "audit.body", "audit.log", "pipeline.stream", "pipeline.lease", "pipeline.table_version", "pipeline.state_table", "trading.orders", "trading_state.orders", "trading.fills"):
         assert query(filled.auditor_dsn, f"SELECT count(*) FROM {relation}")
 
 
 def test_what_the_replicator_needs_for_its_work(filled):
-    assert query(
-        filled.replicator_dsn,
-        "SELECT log, seq, kind, ordered_at, table_name, row_key, version, prev FROM audit.entry WHERE seq = 0 AND log = 'trading'",
-    )
+    assert query(filled.replicator_dsn, "SELECT log, seq, kind, ordered_at, table_name, row_key, version, prev FROM audit.entry WHERE seq = 0 AND log = 'trading'")
 
 
-PARTS = [
-    "entry",
-    "entry_trading",
-    "entry_trading$0",
-    "entry_trading$5000000",
-    "entry_operations",
-    "entry_operations$0",
-    "body",
-]
+PARTS = ["entry", "entry_trading", "entry_trading$0", "entry_trading$5000000", "entry_operations", "entry_operations$0", "body"]
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize(
-    "statement", ["UPDATE {} SET log = log", "DELETE FROM {}", "TRUNCATE {}", "TRUNCATE {} CASCADE"]
-)
+@pytest.mark.parametrize("statement", ["UPDATE {} SET log = log", "DELETE FROM {}", "TRUNCATE {}", "TRUNCATE {} CASCADE"])
 def test_history_is_append_only_even_for_a_superuser(filled, part, statement):
     if part == "entry_trading$5000000":
-        query(
-            filled.admin_dsn,
-            "INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES ('trading', 5000001, 'end', 0, '{}', sha256(''))",
-        )
+        query(filled.admin_dsn, "INSERT INTO audit.entry (log, seq, kind, ordered_at, entry, leaf) VALUES ('trading', 5000001, 'end', 0, '{}', sha256(''))")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="refused: history is append-only"):
         query(filled.admin_dsn, sql.SQL(statement).format(sql.Identifier("audit", part)))
 
 
 def test_two_statements_cannot_take_one_place(filled):
     with pytest.raises(psycopg2.errors.UniqueViolation):
-        query(
-            filled.replicator_dsn,
-            "INSERT INTO audit.entry_trading (log, seq, kind, ordered_at, entry, leaf) VALUES ('trading', 0, 'end', 0, '{}', sha256(''))",
-        )
+        query(filled.replicator_dsn, "INSERT INTO audit.entry_trading (log, seq, kind, ordered_at, entry, leaf) VALUES ('trading', 0, 'end', 0, '{}', sha256(''))")
 
 
 def test_nothing_is_stored_where_no_partition_is(filled):
     with pytest.raises(psycopg2.errors.CheckViolation):
-        query(
-            filled.replicator_dsn,
-            "INSERT INTO audit.entry_trading (log, seq, kind, ordered_at, entry, leaf) VALUES ('trading', 99000000, 'end', 0, '{}', sha256(''))",
-        )
+        query(filled.replicator_dsn, "INSERT INTO audit.entry_trading (log, seq, kind, ordered_at, entry, leaf) VALUES ('trading', 99000000, 'end', 0, '{}', sha256(''))")
 
 
 def test_privileges_of_functions_are_not_public(filled):

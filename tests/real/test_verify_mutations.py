@@ -188,20 +188,13 @@ def test_the_control_passes(tampered: FreshDatabase):
 @pytest.mark.parametrize("mutation", MATRIX, ids=lambda one: one.name)
 def test_each_mutation_is_named(tampered: FreshDatabase, mutation: Mutation):
     seq = query(tampered.admin_dsn, mutation.where)[0][0] if mutation.where is not None else None
-    before = (
-        query(tampered.admin_dsn, "SELECT md5(string_agg(t::text, ',' ORDER BY seq, log)) FROM audit.entry t")
-        if "audit.entry" in mutation.do
-        else None
-    )
+    before = query(tampered.admin_dsn, "SELECT md5(string_agg(t::text, ',' ORDER BY seq, log)) FROM audit.entry t") if "audit.entry" in mutation.do else None
     with superuser(tampered) as cursor:
         cursor.execute(mutation.do, {"seq": seq})
         if "%(seq)s" not in mutation.do and "ALTER" not in mutation.do:
             assert cursor.rowcount > 0
     if before is not None:
-        assert (
-            query(tampered.admin_dsn, "SELECT md5(string_agg(t::text, ',' ORDER BY seq, log)) FROM audit.entry t")
-            != before
-        )
+        assert query(tampered.admin_dsn, "SELECT md5(string_agg(t::text, ',' ORDER BY seq, log)) FROM audit.entry t") != before
     done = verification(tampered)
     assert done.verdict == "FAIL"
     found = said(done)
@@ -248,21 +241,11 @@ def test_a_tree_hashed_anew_does_not_fit_the_checkpoint_and_without_one_passes(t
     rehash(tampered, edge=True)
     without = verification(tampered)
     assert without.verdict == "PASS"
-    assert all(
-        any("a rewrite of log and tree together would not show" in what for what in report.unchecked)
-        for report in without.logs
-    )
+    assert all(any("a rewrite of log and tree together would not show" in what for what in report.unchecked) for report in without.logs)
     size = next(one.size for one in before if one.log == "trading")
     done = verification(tampered, checkpoints=before)
     assert said(done) == [
-        (
-            "trading",
-            None,
-            "checkpoint",
-            None,
-            None,
-            f"the first {size} entries are not those that the checkpoint was made of",
-        )
+        ("trading", None, "checkpoint", None, None, f"the first {size} entries are not those that the checkpoint was made of")
     ]
     assert not any("would not show" in what for what in done.logs[1].unchecked)
 
@@ -285,25 +268,23 @@ def test_a_rewrite_that_says_something_else_does_not_fit_its_rows_history_and_st
 @pytest.mark.parametrize(
     ("change", "check"),
     [
-        ('\'"version":"2"\', \'"version":"3"\'', "versions"),
-        ('\'"operation":"u"\', \'"operation":"c"\'', "entry"),
-        ('\'"order":"1"\', \'"order":"2"\'', "transactions"),
-        ('\'"ordered_at":"17\', \'"ordered_at":"16\'', "clock"),
-        ('\'"offset":"\', \'"offset":"1\'', "order"),
-        ('\'"epoch":"7439/1"\', \'"epoch":"7439/2"\'', "order"),
-        ('\'"position":[null,"\', \'"position":["99999999999","\'', "replays"),
-        ('\'"schema":"\', \'"schema":"0\'', "table versions"),
-        ('\'"subject":{"after":"\', \'"subject":{"after":"0\'', "entry"),
-        ('\'"kind":"change"\', \'"kind":"changes"\'', "entry"),
-        ('\'"prev":"\', \'"prev":"1\'', "versions"),
-        ('\'"format":"1"\', \'"format":"2"\'', "entry"),
+        ("'\"version\":\"2\"', '\"version\":\"3\"'", "versions"),
+        ("'\"operation\":\"u\"', '\"operation\":\"c\"'", "entry"),
+        ("'\"order\":\"1\"', '\"order\":\"2\"'", "transactions"),
+        ("'\"ordered_at\":\"17', '\"ordered_at\":\"16'", "clock"),
+        ("'\"offset\":\"', '\"offset\":\"1'", "order"),
+        ("'\"epoch\":\"7439/1\"', '\"epoch\":\"7439/2\"'", "order"),
+        ("'\"position\":[null,\"', '\"position\":[\"99999999999\",\"'", "replays"),
+        ("'\"schema\":\"', '\"schema\":\"0'", "table versions"),
+        ("'\"subject\":{\"after\":\"', '\"subject\":{\"after\":\"0'", "entry"),
+        ("'\"kind\":\"change\"', '\"kind\":\"changes\"'", "entry"),
+        ("'\"prev\":\"', '\"prev\":\"1'", "versions"),
+        ("'\"format\":\"1\"', '\"format\":\"2\"'", "entry"),
     ],
 )
 def test_members_are_judged_although_everything_is_hashed_anew(tampered: FreshDatabase, change: str, check: str):
     changed = f"replace(entry, {change})"
-    tamper(
-        tampered, f"UPDATE audit.entry SET entry = {changed} WHERE log = 'trading' AND seq = 10 AND entry <> {changed}"
-    )
+    tamper(tampered, f"UPDATE audit.entry SET entry = {changed} WHERE log = 'trading' AND seq = 10 AND entry <> {changed}")
     rehash(tampered, edge=True)
     found = said(verification(tampered))
     assert check in {one[2] for one in found}, found
@@ -323,14 +304,7 @@ def test_a_shortened_log_does_not_fit_the_checkpoint(tampered: FreshDatabase):
 
 def test_a_log_that_is_gone_without_a_trace_is_missed_by_the_checkpoint_only(tampered: FreshDatabase):
     before = kept(tampered)
-    tables = (
-        "audit.entry",
-        "audit.body",
-        "audit.log",
-        "pipeline.stream",
-        "pipeline.table_version",
-        "pipeline.state_table",
-    )
+    tables = ("audit.entry", "audit.body", "audit.log", "pipeline.stream", "pipeline.table_version", "pipeline.state_table")
     tamper(tampered, *(f"DELETE FROM {table} WHERE log = 'trading'" for table in tables))
     assert [report.log for report in verification(tampered).logs] == ["operations"]
     done = verification(tampered, checkpoints=before)
@@ -339,12 +313,7 @@ def test_a_log_that_is_gone_without_a_trace_is_missed_by_the_checkpoint_only(tam
 
 
 def test_a_log_emptied_together_with_its_tree_is_missed_by_its_stream(tampered: FreshDatabase):
-    tamper(
-        tampered,
-        "DELETE FROM audit.entry WHERE log = 'trading'",
-        "DELETE FROM audit.body",
-        "UPDATE audit.log SET size = 0, edge = '{}' WHERE log = 'trading'",
-    )
+    tamper(tampered, "DELETE FROM audit.entry WHERE log = 'trading'", "DELETE FROM audit.body", "UPDATE audit.log SET size = 0, edge = '{}' WHERE log = 'trading'")
     done = verification(tampered, "trading")
     assert done.verdict == "FAIL"
     assert any("records is not entries" in one[5] for one in said(done))

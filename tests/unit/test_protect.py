@@ -27,14 +27,7 @@ def protect(feed: Feed, rules: policy.Policy = POLICY) -> list:
     return Protector("trading", rules, KEYS).protect([decoder.decode(record) for record in feed.records])
 
 
-def one(
-    table: Table,
-    op: str = "c",
-    before: dict | None = None,
-    after: dict | None = None,
-    rules: policy.Policy = POLICY,
-    **more,
-):
+def one(table: Table, op: str = "c", before: dict | None = None, after: dict | None = None, rules: policy.Policy = POLICY, **more):
     feed = Feed()
     feed.row(table, op, before, after, **more)
     return protect(feed, rules)[0]
@@ -68,10 +61,7 @@ def test_nothing_of_an_event_shows_what_is_protected():
 
 
 def test_null_is_visible_and_a_column_nobody_listed_is_sealed():
-    event = one(
-        ORDERS.with_column(Column("unlisted")),
-        after={**ROW, "owner": None, "note": None, "pin": None, "unlisted": PLANTED},
-    )
+    event = one(ORDERS.with_column(Column("unlisted")), after={**ROW, "owner": None, "note": None, "pin": None, "unlisted": PLANTED})
     after = json.loads(event.after)
     assert [after["owner"], after["note"], after["pin"]] == [None, None, None]
     assert list(after["unlisted"]) == ["seal"]
@@ -79,19 +69,13 @@ def test_null_is_visible_and_a_column_nobody_listed_is_sealed():
 
 
 def test_a_table_nobody_listed_is_sealed_whole_and_its_key_tokenised():
-    table = Table(
-        "public",
-        "unknown",
-        (Column("id", optional=False), Column("n", "INT4", "int32"), Column("tags", "_TEXT", "array")),
-        ("id",),
-    )
+    table = Table("public", "unknown", (Column("id", optional=False), Column("n", "INT4", "int32"), Column("tags", "_TEXT", "array")), ("id",))
     event = one(table, after={"id": PLANTED, "n": 5, "tags": [PLANTED, None]})
     after = json.loads(event.after)
     assert [list(value) for value in after.values()] == [["token"], ["seal"], ["seal"]]
     assert json.loads(event.key) == [after["id"]]
     opened = KEYS.cipher(KEYS.subject("source", "trading")).open(
-        base64.b64decode(after["tags"]["seal"]),
-        seal.associated_tail("trading", "public.unknown", "tags", event.key.encode()),
+        base64.b64decode(after["tags"]["seal"]), seal.associated_tail("trading", "public.unknown", "tags", event.key.encode())
     )
     assert opened == seal.STRUCTURE + canonical.write([PLANTED, None]).encode()
 
@@ -142,12 +126,7 @@ def test_what_the_source_left_out_is_marked_and_mints_nothing():
             asked.append(wanted)
 
     feed = Feed()
-    feed.row(
-        ORDERS,
-        "u",
-        None,
-        {**ROW, "owner": "ann", "note": "__debezium_unavailable_value", "price": "__debezium_unavailable_value"},
-    )
+    feed.row(ORDERS, "u", None, {**ROW, "owner": "ann", "note": "__debezium_unavailable_value", "price": "__debezium_unavailable_value"})
     (event,) = Protector("trading", POLICY, Recording()).protect([Decoder().decode(feed.records[0])])
     after = json.loads(event.after)
     assert event.before_missing
@@ -181,9 +160,4 @@ def test_plaintext_never_passes_the_door():
 def test_the_state_of_a_deleted_row_is_its_key():
     event = one(ORDERS, "d", before=ROW)
     names = [column.name for column in event.table.state_columns]
-    assert dict(zip(names, event.state.split("\t"), strict=True)) == {
-        "id": "7",
-        "owner": "\\N",
-        "price": "\\N",
-        "note": "\\N",
-    }
+    assert dict(zip(names, event.state.split("\t"), strict=True)) == {"id": "7", "owner": "\\N", "price": "\\N", "note": "\\N"}

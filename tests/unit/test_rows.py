@@ -33,12 +33,7 @@ def test_the_placeholder_means_left_out_only_without_a_before_image():
     table = Table("public", "t", (Column("id", optional=False), Column("v")), ("id",))
     row = {"id": "1", "v": PLACEHOLDER}
     feed = Feed()
-    records = [
-        feed.row(table, "u", None, row),
-        feed.row(table, "u", row, row),
-        feed.row(table, "c", None, row),
-        feed.row(table, "r", None, row),
-    ]
+    records = [feed.row(table, "u", None, row), feed.row(table, "u", row, row), feed.row(table, "c", None, row), feed.row(table, "r", None, row)]
     events = [Decoder().decode(record) for record in records]
     assert [event.after[1] for event in events] == [{"unavailable": "toast"}, PLACEHOLDER, PLACEHOLDER, PLACEHOLDER]
     assert [event.before_missing for event in events] == [True, False, False, False]

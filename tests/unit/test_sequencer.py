@@ -94,12 +94,7 @@ def test_another_source_epoch_halts():
     feed = Feed()
     feed.row(HEARTBEAT, "r", None, {"id": 1, "system_identifier": "77", "timeline": 1}, snapshot="last")
     feed.begin()
-    feed.row(
-        HEARTBEAT,
-        "u",
-        {"id": 1, "system_identifier": "77", "timeline": 1},
-        {"id": 1, "system_identifier": "77", "timeline": 2},
-    )
+    feed.row(HEARTBEAT, "u", {"id": 1, "system_identifier": "77", "timeline": 1}, {"id": 1, "system_identifier": "77", "timeline": 2})
     halted = halt_of(feed.records)
     assert halted.code == "source-epoch"
     assert "77/1" in str(halted)
@@ -221,11 +216,7 @@ def test_transactions_without_entries_leave_an_end():
     feed.heartbeat()
     feed.end()
     (end,) = log_of(feed)
-    assert (end["kind"], end["offset"], end["transaction"]["end"]) == (
-        "end",
-        "2",
-        {"count": "0", "offset": "2", "tables": {}},
-    )
+    assert (end["kind"], end["offset"], end["transaction"]["end"]) == ("end", "2", {"count": "0", "offset": "2", "tables": {}})
 
 
 def test_a_wild_clock_never_turns_the_order_back():

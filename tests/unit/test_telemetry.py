@@ -13,12 +13,7 @@ from tests.builders import ORDERS, Feed, Worker
 
 @pytest.mark.parametrize(
     ("ns", "text"),
-    [
-        (None, "nothing yet"),
-        (0, "1970-01-01T00:00:00.000000Z"),
-        (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456Z"),
-        (-1, "1969-12-31T23:59:59.999999Z"),
-    ],
+    [(None, "nothing yet"), (0, "1970-01-01T00:00:00.000000Z"), (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456Z"), (-1, "1969-12-31T23:59:59.999999Z")],
 )
 def test_instants(ns, text):
     assert instant(ns) == text

@@ -112,11 +112,7 @@ def test_bodies_must_be_there_and_be_those_that_the_entries_name():
     assert with_row((seq, text, body.replace("éé", "é", 1), leaf))[:2] == (seq, "body")
     assert with_row((seq, text, body.replace(":", ": ", 1), leaf))[:2] == (seq, "body")
     first = rows[0]
-    assert judge([(0, first[1], "{}", first[3]), *rows[1:]])[0] == (
-        0,
-        "body",
-        "a body is stored for it, but it names none",
-    )
+    assert judge([(0, first[1], "{}", first[3]), *rows[1:]])[0] == (0, "body", "a body is stored for it, but it names none")
     bodies = [*given(rows).bodies, ("99", "{}")]
     assert judge(rows, bodies=bodies) == [(99, "body", "a body is stored for an entry that is not there")]
 
@@ -210,9 +206,7 @@ def test_copies_of_rows_without_a_key_are_counted():
         log.change(example.FILLS, operation, key, example.SOURCE, flags=["keyless"], **{side: fill})
     assert judge(example.rows(realistic(log.entries))) == []
     log.change(example.FILLS, "d", key, example.SOURCE, before=fill, flags=["keyless"])
-    assert judge(example.rows(realistic(log.entries))) == [
-        (5, "continuity", "it takes away a row without a key that the log does not have")
-    ]
+    assert judge(example.rows(realistic(log.entries))) == [(5, "continuity", "it takes away a row without a key that the log does not have")]
 
 
 def test_an_erased_subjects_row_goes_on_under_a_new_generation():

@@ -101,7 +101,9 @@ class Changes:
         table.rows.heads[key] = Head(int(entry["version"]), seq, image)
         table.changes += not table.suspended
 
-    def _keyless(self, seq: int, entry: dict[str, Any], key: str, version: TableVersion | None, table: Table) -> None:
+    def _keyless(
+        self, seq: int, entry: dict[str, Any], key: str, version: TableVersion | None, table: Table
+    ) -> None:
         self.keyless += 1
         if version is not None:
             self._images(seq, entry, version, known=False)

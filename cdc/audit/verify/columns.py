@@ -44,4 +44,6 @@ def project(entry: dict[str, Any], key: str | None) -> EntryRow:
 
 def differing(row: EntryRow, projected: EntryRow) -> list[str]:
     """Names of the columns whose cells are not what the entry gives."""
-    return [name for name, cell, given in zip(ENTRY_COLUMNS[:COMPARED], row, projected, strict=False) if cell != given]
+    return [
+        name for name, cell, given in zip(ENTRY_COLUMNS[:COMPARED], row, projected, strict=False) if cell != given
+    ]

@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from cdc.local.demo.stage import checkout
@@ -18,29 +19,10 @@ from cdc.local.demo.telling import WIDTH, styled
 MARK = "<!-- demo output -->"
 PICTURE = Path("docs", "demo.svg")
 _BLOCK = re.compile(rf"{MARK}\n```text\n(.*?)```\n", re.DOTALL)
-_FORMAT = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">
-<style>
-.{unique_id}-matrix {{ font: {char_height}px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
-  line-height: {line_height}px; font-variant-east-asian: full-width; }}
-{styles}
-</style>
-<defs>
-<clipPath id="{unique_id}-clip-terminal">
-<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
-</clipPath>
-{lines}
-</defs>
-{chrome}
-<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
-{backgrounds}
-<g class="{unique_id}-matrix">
-{matrix}
-</g>
-</g>
-</svg>
-"""
-"""rich's ``CONSOLE_SVG_FORMAT`` without its two @font-face rules."""
+_FORMAT = re.sub(r" *(?:@font-face \{\{.*?\}\}|<!--.*?-->)\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
+    "Fira Code", "ui-monospace"
+)
+"""rich's template without its @font-face rules, which fetch a font."""
 
 
 def block(readme: str) -> str:
