@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint unit bench clean
+.PHONY: help setup demo picture test check lint unit bench clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,8 +18,11 @@ $(STAMP): pyproject.toml constraints.txt .ci/setup
 	@VENV=$(VENV) sh .ci/setup
 	@touch $@
 
-demo: $(STAMP) ## The main job on two live databases, with a kill in the middle, to a checked end
+demo: $(STAMP) ## The main job on two live databases, with faults and forgeries, to a checked end
 	@$(BIN)/cdc demo
+
+picture: $(STAMP) ## Run the demo, and put what it prints into README.md and docs/demo.svg
+	@out=$$(mktemp) && $(BIN)/cdc demo > $$out && $(BIN)/python -m cdc.local.demo.picture $$out && rm $$out
 
 test: lint ## Everything that check does, and all tests on real servers
 	$(BIN)/python -m pytest --require-services

@@ -27,7 +27,7 @@ def demo(state: Path, scale: float, seed: int, keep: bool) -> None:
     code that imports nothing of this project. Ends with exit code 0 only when every claim holds. Nothing is left
     running, also after an error or Ctrl-C, unless --keep says so.
     """
-    from cdc.local.demo import close, play
+    from cdc.local.demo import ClaimFailed, close, play
     from cdc.local.demo.telling import Teller
     from cdc.local.stack import Stack
 
@@ -39,6 +39,10 @@ def demo(state: Path, scale: float, seed: int, keep: bool) -> None:
     stack.reset()
     try:
         about = play(stack, say, scale, seed)
+    except ClaimFailed as error:
+        logs = f"the logs: {stack.state / 'log'} and {stack.state}/replicate-*.log"
+        error.hint = logs if keep else "cdc demo --keep   (leaves databases and logs to look at)"
+        raise
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)

@@ -19,8 +19,10 @@ from cdc.local.demo.telling import WIDTH, styled
 MARK = "<!-- demo output -->"
 PICTURE = Path("docs", "demo.svg")
 _BLOCK = re.compile(rf"{MARK}\n```text\n(.*?)```\n", re.DOTALL)
-_FORMAT = re.sub(r" *(?:@font-face \{\{.*?\}\}|<!--.*?-->)\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
-    "Fira Code", "ui-monospace"
+_FORMAT = (
+    re.sub(r" *(?:@font-face \{\{.*?\}\}|<!--.*?-->)\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    .replace("Fira Code", "ui-monospace")
+    .replace('<g class="{unique_id}-matrix">', '<g class="{unique_id}-matrix" xml:space="preserve">')
 )
 """rich's template without its @font-face rules, which fetch a font."""
 

@@ -27,36 +27,33 @@ class Score:
     drain: Drain
 
 
-def rows(score: Score, seconds: float) -> list[tuple[str, str]]:
-    """Name and value of each line."""
-    entries = sum(stream.entries for stream in score.streams)
-    described = sum(stream.extra_entries for stream in score.streams)
-    skipped = sum(sum(stream.skipped.values()) for stream in score.streams)
-    return [
-        ("source transactions", f"{sum(one.committed for one in score.committed.values()):,}"),
-        ("row changes by the workload", f"{sum(one.changes for one in score.committed.values()):,}"),
-        ("Kafka records", f"{sum(stream.records for stream in score.streams):,}"),
-        ("  = entries in the log", f"{entries - described:,}"),
-        ("  + counted skips", f"{skipped:,} (BEGIN, folded END, tombstones, heartbeats, notifications)"),
-        ("entries that describe tables", f"{described:,}"),
-        ("SIGKILLs survived", "1"),
-        (
-            "take-over from a stopped owner",
-            f"{score.failover.owned_s:.1f} s, first commit after {score.failover.committed_s:.1f} s",
-        ),
-        ("planted values", f"{score.swept}, in clear in the sources and Kafka alone"),
-        ("independent checks", f"{score.checks} held"),
-        ("tamperings detected", f"{score.tamperings.found} of {score.tamperings.made}"),
-        (
-            "this machine's measured rate",
-            f"{score.drain.rate:,.0f} row changes/s: one worker, {score.drain.changes:,} changes, every protection on",
-        ),
-        ("whole demo", f"{seconds:.1f} s"),
-    ]
+NAMES = (
+    "source transactions", "row changes by the workload", "Kafka records", "  = entries in the log",
+    "  + counted skips", "entries that describe tables", "SIGKILLs survived", "take-over from a stopped owner",
+    "planted values", "independent checks", "tamperings detected", "this machine's measured rate", "whole demo",
+)  # fmt: skip
 
 
 def table(score: Score, seconds: float) -> str:
     """The lines as people read them."""
-    lines = rows(score, seconds)
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in lines)
+    committed, drain = score.committed.values(), score.drain
+    entries = sum(stream.entries for stream in score.streams)
+    described = sum(stream.extra_entries for stream in score.streams)
+    skipped = sum(sum(stream.skipped.values()) for stream in score.streams)
+    values = (
+        f"{sum(one.committed for one in committed):,}",
+        f"{sum(one.changes for one in committed):,}",
+        f"{sum(stream.records for stream in score.streams):,}",
+        f"{entries - described:,}",
+        f"{skipped:,}   (BEGIN, folded END, tombstones, heartbeats, notifications)",
+        f"{described:,}",
+        "1",
+        f"{score.failover.owned_s:.1f} s, first commit after {score.failover.committed_s:.1f} s",
+        f"{score.swept}, in clear in the sources and Kafka alone",
+        f"{score.checks} held",
+        f"{score.tamperings.found} of {score.tamperings.made}",
+        f"{drain.rate:,.0f} row changes/s   (one worker, {drain.changes:,} changes, every protection on)",
+        f"{seconds:.1f} s",
+    )
+    width = max(map(len, NAMES))
+    return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in zip(NAMES, values, strict=True))

@@ -5,6 +5,7 @@ Colour is a function of the plain line (:func:`styled`), so that the README's pi
 
 from __future__ import annotations
 
+import os
 import textwrap
 import time
 from typing import TextIO
@@ -30,7 +31,10 @@ class Teller:
     """Tells the story on standard output, line by line as it happens."""
 
     def __init__(self, out: TextIO | None = None) -> None:
-        self._console = Console(file=out, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self._console = Console(
+            file=out, soft_wrap=True, highlight=False, markup=False, emoji=False,
+            color_system=None if os.environ.get("NO_COLOR") else "auto",
+        )  # fmt: skip
         self._began = time.monotonic()
 
     @property
