@@ -43,6 +43,7 @@ def play(stage: Stage) -> Drain:
         stage.say(
             "a second, empty warehouse, filled from the same topic by cdc replicate --until-caught-up:"
             f" {drain.changes:,} row changes in {drain.seconds:.1f} s, {drain.rate:,.0f}/s with every protection on"
+            " (its keys and tokens existed)"
         )
         stage.judge("again", path, str(again.settings.path), "trading")
     return drain
@@ -68,4 +69,4 @@ def _drained(again: Stage) -> Drain:
         again.settings.warehouse_auditor_dsn,
         "SELECT count(*) FROM audit.entry WHERE log = 'trading' AND kind = 'change'",
     )
-    return Drain(int(str(changes)), seconds)
+    return Drain(changes, seconds)

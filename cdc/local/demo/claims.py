@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn
@@ -51,7 +52,7 @@ class Standing:
 def standing(settings: Config, log: str) -> Standing:
     """A stream's standing; all zero before its first worker has registered it."""
     rows = ask(settings.warehouse_auditor_dsn, _STANDING, log)
-    return Standing(*rows[0]) if rows else Standing(0, 0, 0, 0, None, None, 0)  # type: ignore[arg-type]
+    return Standing(*rows[0]) if rows else Standing(0, 0, 0, 0, None, None, 0)
 
 
 def connected(settings: Config, backend: int | None) -> bool:
@@ -60,7 +61,7 @@ def connected(settings: Config, backend: int | None) -> bool:
     return bool(ask(settings.warehouse_admin_dsn, writing, backend))
 
 
-def ask(dsn: str, statement: str, *parameters: object, database: str | None = None) -> list[tuple[object, ...]]:
+def ask(dsn: str, statement: str, *parameters: object, database: str | None = None) -> list[tuple[Any, ...]]:
     """Run one statement in autocommit on a connection of its own; its rows, if it has any.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from typing import Any
 
 from cdc.local.demo.claims import ask, claim
 from cdc.local.demo.stage import Stage
@@ -43,7 +44,7 @@ def play(stage: Stage) -> str:
     return passport
 
 
-def _arrived(stage: Stage, customer: object) -> list[tuple[object, ...]]:
+def _arrived(stage: Stage, customer: object) -> list[tuple[Any, ...]]:
     """Type and length of the cell; no row while the view lacks the column or the row is still without."""
     known = ask(
         stage.settings.warehouse_auditor_dsn,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from cdc.local.demo.claims import ask
 from cdc.local.demo.stage import SOURCES, Stage
 from cdc.local.demo.traffic import Traffic
 
@@ -12,6 +13,9 @@ TITLE = "Two live databases are captured, protected and replicated"
 
 def play(stage: Stage, scale: float, seed: int) -> Traffic:
     """Apply the connectors, start the workers, let the changes flow; returns what makes them."""
+    # The sweep's control looks for what was deleted or rolled back in the source's WAL: no checkpoint may recycle it.
+    for statement in ("ALTER SYSTEM SET wal_keep_size = '2GB'", "SELECT pg_reload_conf()"):
+        ask(stage.settings.sources["trading"].admin_dsn or "", statement)
     began = time.monotonic()
     stage.cdc("connectors", "apply")
     stage.say(f"cdc connectors apply: both run ({time.monotonic() - began:.1f} s); one ordered Kafka topic a source")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from cdc.ledger.merkle import Edge, leaf_hash
-from cdc.local.demo.claims import ClaimFailed
+from cdc.local.demo.claims import ClaimFailed, ask
 
 _VICTIM = """
 SELECT e.seq, e.row_key, e.entry, l.size FROM audit.log l JOIN audit.entry e USING (log)
@@ -102,13 +102,7 @@ def victim(dsn: str, order: str) -> Victim:
     Raises:
         ClaimFailed: there is none.
     """
-    connection = psycopg2.connect(dsn)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_VICTIM, (order,))
-            seq, row_key, entry, size = cursor.fetchone() or (0, "", "", 0)
-    finally:
-        connection.close()
+    ((seq, row_key, entry, size),) = ask(dsn, _VICTIM, order) or [(0, "", "", 0)]
     found = re.search(r'"price":"([0-9])([0-9.]*)"', entry)
     if found is None:
         raise ClaimFailed(f"order {order} has no execution to tamper with")

@@ -6,7 +6,7 @@ from cdc.local.demo.claims import claim, connected, standing
 from cdc.local.demo.stage import Stage
 from cdc.local.demo.traffic import Traffic
 
-TITLE = "A worker is killed in full flow"
+TITLE = "A worker is killed in full flow; act 6 shows that nothing is lost or doubled"
 KILL_AT_ENTRIES = 500
 DEAD_FOR_CHANGES = 100
 """Row changes that the source commits while nobody replicates it."""

@@ -45,7 +45,9 @@ def play(stage: Stage) -> Order:
     Raises:
         ClaimFailed: the command does not have all versions.
     """
-    ((number, versions),) = ask(stage.settings.warehouse_auditor_dsn, _WITH_A_STORY)
+    found = ask(stage.settings.warehouse_auditor_dsn, _WITH_A_STORY)
+    claim(found, "no order of the workload went through anything")
+    ((number, versions),) = found
     command = ("audit", "history", "orders", str(number))
     stage.say.command(f"cdc {' '.join(command)}")
     stage.say.text(stage.cdc(*command).rstrip())

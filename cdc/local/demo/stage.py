@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -98,8 +98,9 @@ class Stage:
             assert process.stdout is not None
             assert process.stderr is not None
             try:
-                process.stdin.write(json.dumps(given or {}))
-                process.stdin.close()
+                with suppress(BrokenPipeError):  # it ended before reading; why, it says itself
+                    process.stdin.write(json.dumps(given or {}))
+                    process.stdin.close()
                 for line in process.stdout:
                     self.say(line.rstrip())
                     self.held.append(line.rstrip())

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg2
+
 from cdc.local.demo.claims import ClaimFailed, claim
 from cdc.local.demo.forging import Superuser, Tamper, Victim, victim
 from cdc.local.demo.stage import Stage
+from cdc.warehouse.sqlstate import classify
 
 TITLE = "A superuser tampers with the log"
 _AT_A_TIME = 2
@@ -49,7 +53,8 @@ def play(stage: Stage, order: str) -> Detected:
     with stage.beside("clone_untouched", "warehouse") as clone:
         claim(_verified(clone, kept)["verdict"] == "PASS", "the untouched log does not pass cdc audit verify")
     stage.say(
-        f"cdc audit checkpoint --save: each log's size and root, kept elsewhere. verify: PASS, {one.size:,} entries"
+        "cdc audit checkpoint --save: each log's size and root, outside the warehouse."
+        f" cdc audit verify: PASS, {one.size:,} entries"
     )
     stage.say(
         "then, each on a fresh clone, as superuser with triggers off (session_replication_role = replica): grants and"
@@ -82,9 +87,11 @@ def _tamperings(one: Victim, order: str) -> list[Tampering]:
 def _tried(stage: Stage, kept: Path, one: Victim, number: int, tampering: Tampering) -> str:
     """Tamper and verify; what was done, and what verification said."""
     with stage.beside(f"clone_{number + 1}", "warehouse") as clone:
-        superuser = Superuser(clone.settings.warehouse_admin_dsn)
-        tampering.tamper(superuser, one)
-        superuser.close()
+        try:
+            with closing(Superuser(clone.settings.warehouse_admin_dsn)) as superuser:
+                tampering.tamper(superuser, one)
+        except psycopg2.Error as error:
+            raise classify(error, f"tampering: {tampering.what}") from None
         alone = _verified(clone)
         said = _finding(alone, tampering) if not tampering.fits else ""
         if tampering.fits:

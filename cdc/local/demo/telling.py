@@ -5,7 +5,9 @@ Colour is a function of the plain line (:func:`styled`), so that the README's pi
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import textwrap
 import time
 from typing import TextIO
@@ -31,6 +33,9 @@ class Teller:
     """Tells the story on standard output, line by line as it happens."""
 
     def __init__(self, out: TextIO | None = None) -> None:
+        stream = out or sys.stdout
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # another encoding would end the story at the first “
         self._console = Console(
             file=out, soft_wrap=True, highlight=False, markup=False, emoji=False,
             color_system=None if os.environ.get("NO_COLOR") else "auto",
