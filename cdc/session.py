@@ -89,7 +89,7 @@ class Session:
             opening.callback(self._writer.stop)
             self._opened = opening.pop_all()
         self._committed_offset = owned.standing.next_offset
-        self._prepared: set[ProtectedTable] = set()
+        self._prepared: dict[str, ProtectedTable] = {}
         self._offsets: list[int] = []
         self._events: list[Event] = []
 
@@ -175,10 +175,11 @@ class Session:
             raise Halted("protection", str(error), hint=error.hint) from None
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         for event in changes:  # in order: a later version may add columns
-            if event.table not in self._prepared and not standing.has(event.origin):
-                self._prepared.add(event.table)
-                self._tell(event.table)
-                self._projections.ready(event.table)
+            table = event.table
+            if self._prepared.get(table.table) is not table and not standing.has(event.origin):
+                self._prepared[table.table] = table
+                self._tell(table)
+                self._projections.ready(table)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
         batch = self._sequencer.assemble(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -33,6 +34,10 @@ class Recent(dict[K, V | None]):
         """The item, or ``default``."""
         value = self[key]
         return default if value is None else value
+
+    def lacking(self, keys: AbstractSet[K]) -> list[K]:
+        """Those of ``keys`` that are not here. Most are, which costs one look-up in C."""
+        return [key for key in keys - self.keys() if self[key] is None]
 
     def put(self, key: K, value: V) -> None:
         """Keep an item."""

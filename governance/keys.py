@@ -7,7 +7,9 @@ when something is not cached), then ``subject``, ``cipher`` and ``token`` per va
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from governance import seal, tokens
@@ -33,8 +35,9 @@ class Subject:
 class Limits:
     """Sizes of a worker's caches, in items (each holds at most twice as many), and their age in seconds.
 
-    A cipher takes 4 KB, a data key or token about 250 bytes. ``age``: how long a worker goes on using what it knows
-    after the store stopped answering, or after a key was destroyed there.
+    ``subjects`` is for each type of subjects, ``tokens`` for each domain. A cipher takes 4 KB, a data key or token
+    about 250 bytes. ``age``: how long a worker goes on using what it knows after the store stopped answering, or after
+    a key was destroyed there.
     """
 
     subjects: int = 100_000
@@ -66,10 +69,10 @@ class Keys:
         limits = limits or Limits()
         self._vault = Vault(connection, root, seen)
         self._secrets: dict[tuple[str, str], bytes] = {}
-        self._subjects: Recent[tuple[str, str], Subject] = Recent(limits.subjects)
+        self._subjects: defaultdict[str, Recent[str, Subject]] = defaultdict(lambda: Recent(limits.subjects))
         self._data_keys: Recent[tuple[str, int], bytes] = Recent(limits.subjects)
         self._ciphers: Recent[tuple[str, int], CellCipher] = Recent(limits.ciphers)
-        self._tokens: Recent[tuple[str, str], str] = Recent(limits.tokens)
+        self._tokens: defaultdict[str, Recent[str, str]] = defaultdict(lambda: Recent(limits.tokens))
         self._age, self._clock, self._filled_at = limits.age, clock, clock()
 
     # The guard.
@@ -90,7 +93,7 @@ class Keys:
         """Make subjects known (subject type → texts of the subject column), with their data keys of ``tiers``."""
         if self._clock() - self._filled_at > self._age:
             self.forget()
-        missing = [(t, text) for t, texts in wanted.items() for text in texts if not self._has_subject(t, text, tiers)]
+        missing = [(t, text) for t, texts in wanted.items() for text in self._lacking_subjects(t, set(texts), tiers)]
         if not missing:
             return
         self._ensure_secrets({("subject-index", type_) for type_, _ in missing})
@@ -100,12 +103,11 @@ class Keys:
             subject = Subject(row.id, row.generation, f"{row.id.hex()}/{row.generation}")
             for tier in tiers:
                 self._data_keys.put((subject.label, tier), data_keys[KeyName(row.id, tier, row.generation)])
-            self._subjects.put((type_, texts[type_, digest]), subject)
+            self._subjects[type_].put(texts[type_, digest], subject)
 
-    def lacking_tokens(self, domain: str, texts: Iterable[str]) -> list[str]:
+    def lacking_tokens(self, domain: str, texts: AbstractSet[str]) -> list[str]:
         """Those of ``texts`` whose tokens are not known here. No I/O."""
-        known = self._tokens
-        return [text for text in texts if known[domain, text] is None]
+        return self._tokens[domain].lacking(texts)
 
     def ensure_tokens(self, wanted: Mapping[str, Mapping[str, Subject]]) -> None:
         """Make tokens known (domain → text → the subject to seal the value under, when it has no token yet)."""
@@ -113,7 +115,7 @@ class Keys:
             (domain, text, subject)
             for domain, texts in wanted.items()
             for text, subject in texts.items()
-            if self._tokens[domain, text] is None
+            if self._tokens[domain][text] is None
         ]
         if not missing:
             return
@@ -124,13 +126,13 @@ class Keys:
             for domain, text, s in missing
         }
         for (domain, digest), token in self._vault.tokens(new).items():
-            self._tokens.put((domain, new[domain, digest].text), token)
+            self._tokens[domain].put(new[domain, digest].text, token)
 
     # Once per value.
 
     def subject(self, type_: str, text: str) -> Subject:
         """The subject with this text in its subject column. A look-up once ensured; goes to the store otherwise."""
-        while (found := self._subjects[type_, text]) is None:
+        while (found := self._subjects[type_][text]) is None:
             self.ensure_subjects({type_: (text,)})
         return found
 
@@ -147,13 +149,13 @@ class Keys:
 
     def token(self, domain: str, text: str) -> str:
         """The token of an ensured value. GovernanceError when it never was: minting needs a subject to seal under."""
-        found = self._tokens[domain, text]
+        found = self._tokens[domain][text]
         if found is None:  # pushed out of the cache since it was ensured
             self._ensure_secrets({("token-index", domain)})
             found = self._vault.existing_token(domain, self._token_digest(domain, text))
             if found is None:
                 raise GovernanceError(f"a token of the domain {domain} was asked for before it was ensured")
-            self._tokens.put((domain, text), found)
+            self._tokens[domain].put(text, found)
         return found
 
     def existing_token(self, domain: str, text: str) -> str | None:
@@ -196,14 +198,20 @@ class Keys:
     def __repr__(self) -> str:
         return f"Keys({self._vault!r})"
 
-    def _has_subject(self, type_: str, text: str, tiers: Collection[int]) -> bool:
-        subject = self._subjects[type_, text]
-        if subject is None:
-            return False
-        for tier in tiers:  # noqa: SIM110 - all() over a generator doubles the time of a batch whose subjects are known
-            if self._data_keys[subject.label, tier] is None:
-                return False
-        return True
+    def _lacking_subjects(self, type_: str, texts: set[str], tiers: Collection[int]) -> list[str]:
+        """Those that are not known, with their data keys of ``tiers``.
+
+        The data key of tier 0 comes with its subject; one that was pushed out since is fetched when it is used.
+        """
+        known = self._subjects[type_]
+        lacking = known.lacking(texts)
+        others = [tier for tier in tiers if tier != 0]
+        if others:
+            for text in texts.difference(lacking):
+                subject = known[text]
+                if subject is None or any(self._data_keys[subject.label, tier] is None for tier in others):
+                    lacking.append(text)
+        return lacking
 
     def _token_digest(self, domain: str, text: str) -> bytes:
         return tokens.digest(self._secrets["token-index", domain], text)

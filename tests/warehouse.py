@@ -63,8 +63,9 @@ class WarehouseWorker:
         protected = worker._protector.protect(worker._events[:count])
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         standing = worker.standing
-        for table in dict.fromkeys(event.table for event in changes if not standing.has(event.origin)):
-            self.projections.ready(table)
+        for event in changes:
+            if not standing.has(event.origin):
+                self.projections.ready(event.table)
         self.heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         offsets = worker._offsets[:count]
         del worker._events[:count], worker._offsets[:count]

@@ -7,6 +7,7 @@ keeps vacuum from removing what is deleted meanwhile, for as long as it is open.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,9 +54,10 @@ SELECT named.log, l.origin, l.size,
 _ENTRIES = f"SELECT {', '.join(ENTRY_COLUMNS)} FROM audit.entry WHERE log = %s ORDER BY seq"
 _LEAVES = "SELECT leaf FROM audit.entry WHERE log = %s ORDER BY seq"
 _BODIES = "SELECT seq, body FROM audit.body WHERE log = %s ORDER BY seq"
+# The body by a subquery: a join would read through all bodies of the log.
 _AGAIN = """
-SELECT e.seq, e.entry, b.body FROM audit.entry e LEFT JOIN audit.body b USING (log, seq)
- WHERE e.log = %s AND e.seq = ANY(%s)
+SELECT e.seq, e.entry, (SELECT b.body FROM audit.body b WHERE b.log = e.log AND b.seq = e.seq LIMIT 1)
+  FROM audit.entry e WHERE e.log = %s AND e.seq = ANY(%s)
 """
 _STREAM = """
 SELECT topic_id, next_offset, ordered_at, source_epoch, high_commit, high_order, open_transaction, open_count, records,
@@ -113,6 +115,7 @@ class Snapshot:
     def __init__(self, connection: psycopg2.extensions.connection) -> None:
         self._connection = connection
         self._names: dict[tuple[str, str], sql.Identifier] = {}
+        self._cursors = itertools.count()
 
     def logs(self) -> dict[str, StatedTree | None]:
         """Every log that any table names, with what ``audit.log`` says of it."""
@@ -186,8 +189,8 @@ class Snapshot:
 
     def state(self, log: str, table: StateTable) -> Iterator[StateRow]:
         """All rows of a state table; its lock is given back at the end."""
-        own = ("_key", "_seq", "_committed_at", *(("_copies",) if table.keyless else ("_version", "_deleted")))
-        columns = sql.SQL(", ").join(map(sql.Identifier, (*own, *(name for name, _ in table.columns))))
+        names = ("_key", "_seq", "_committed_at", "_version", "_copies" if table.keyless else "_deleted")
+        columns = sql.SQL(", ").join(map(sql.Identifier, (*names, *(name for name, _ in table.columns))))
         query = sql.SQL("SELECT {} FROM {}").format(columns, self._names[log, table.table])
         with self._connection.cursor() as cursor:
             cursor.execute("SAVEPOINT state_table")
@@ -202,7 +205,7 @@ class Snapshot:
     def _stream(
         self, query: str | sql.Composable, parameters: Sequence[object] = (), *, together: int = _FETCHED
     ) -> Iterator[tuple[Any, ...]]:
-        with self._connection.cursor(f"rows_{id(query)}_{len(parameters)}") as cursor:
+        with self._connection.cursor(f"rows_{next(self._cursors)}") as cursor:
             cursor.itersize = together
             cursor.execute(query, parameters or None)
             yield from cursor

@@ -92,7 +92,7 @@ def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_re
     worker = Replicator(needed, Progress(source.name))
     # A batch makes tens of thousands of objects and no cycle: looking for cycles as often as by default costs 5 %.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(500_000, 20, 100)
     # A handler that raises would make the Kafka client lose records: these only set a flag.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())

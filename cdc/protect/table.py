@@ -81,7 +81,7 @@ class TableProtection:
                     moved = event.other_key[self._key_at.index(n)]
                     if moved is not None:
                         texts.setdefault(_text(moved), event.after or event.before or ())
-            if lacking := self._keys.lacking_tokens(domain, texts):
+            if lacking := self._keys.lacking_tokens(domain, texts.keys()):
                 new = into.setdefault(domain, {})
                 for text in lacking:
                     new.setdefault(text, self._subject(texts[text]))

@@ -37,7 +37,7 @@ class Projections:
         self._connection = connection
         self._log = log
         self._tables: dict[str, StateTable] = {}
-        self._ready: set[ProtectedTable] = set()
+        self._ready: dict[str, ProtectedTable] = {}
         self._changed: dict[str, str] = {}
         self.suspended: dict[str, tuple[str, str]] = {}
         self._load()
@@ -62,7 +62,7 @@ class Projections:
         Raises:
             TransientError: the state table is locked, or the warehouse is away; the batch is tried again.
         """
-        if table in self._ready or table.table in self.suspended:
+        if self._ready.get(table.table) is table or table.table in self.suspended:
             return
         state = self._tables.get(table.table)
         misfit = _misfit(table, state)
@@ -80,7 +80,7 @@ class Projections:
             self._define(table, columns)
             self._tables[table.table] = StateTable(state_name(table), table.keyless, table.version.key, wanted)
             self._changed[table.table] = columns
-        self._ready.add(table)
+        self._ready[table.table] = table  # alone: when an earlier version comes back, columns have gone since
 
     def take_changes(self) -> dict[str, str]:
         """Column lists (JSON) that changed since the last call. They are committed with the batch that brought them, so

@@ -255,6 +255,19 @@ def test_what_cannot_be_projected_suspends_the_table_and_history_flows_on(wareho
     assert verify(log(warehouse_database)) == []
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["one batch", "three batches"])
+def test_a_column_that_comes_and_goes_under_one_owner_suspends_the_table(warehouse_database, at_once):
+    feed = Feed()
+    wider = ORDERS.with_column(Column("extra"))
+    steps = ((ORDERS, ROW), (wider, {**ROW, "extra": "x"}), (ORDERS, ROW))
+    with worker(warehouse_database) as it:
+        changes = [_change(feed, (table, "c", None, {**row, "id": n})) for n, (table, row) in enumerate(steps)]
+        for brought in [sum(changes, [])] if at_once else changes:
+            it.bring(brought)
+        assert it.projections.suspended["public.orders"][0] == "column-gone"
+    assert verify(log(warehouse_database)) == []
+
+
 def test_a_suspended_table_stays_as_it_was_when_the_source_truncates_it(warehouse_database):
     feed = Feed()
     other, _ = MISFITS["column-gone"]

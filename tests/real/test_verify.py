@@ -200,6 +200,33 @@ def test_hidden_rows_without_a_key_are_counted_once(warehouse_database: FreshDat
     assert query(warehouse_database.auditor_dsn, "SELECT _copies FROM trading_state.fills") == [(1,)]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_table_may_be_truncated_before_the_log_has_a_row_of_it(warehouse_database: FreshDatabase, together: bool):
+    """Whether its state table was there to note the truncate depends on how batches were cut."""
+    feed = Feed()
+    feed.begin()
+    feed.truncate(ORDERS)
+    feed.end()
+    at = len(feed.records)
+    feed.begin()
+    feed.row(ORDERS, "c", None, ORDER)
+    feed.end()
+    with worker(warehouse_database) as it:
+        for records in [feed.records] if together else [feed.records[:at], feed.records[at:]]:
+            it.bring(records)
+        expected = 0 if together else -1
+        assert query(warehouse_database.auditor_dsn, "SELECT truncated_through FROM pipeline.state_table") == [(expected,)]
+        assert said(verification(warehouse_database, "trading")) == []
+        at = len(feed.records)
+        feed.begin()
+        feed.truncate(ORDERS)
+        feed.end()
+        it.bring(feed.records[at:])
+    assert said(verification(warehouse_database, "trading")) == []
+    query(warehouse_database.admin_dsn, "UPDATE pipeline.state_table SET truncated_through = -1")
+    assert [one[2:4] for one in said(verification(warehouse_database, "trading"))] == [("state", "public.orders")]
+
+
 def test_a_snapshot_ends_when_the_connection_does(warehouse_database: FreshDatabase):
     with open_snapshot(warehouse_database.auditor_dsn, name="cdc audit test") as snapshot:
         snapshot.logs()

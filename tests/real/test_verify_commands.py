@@ -153,9 +153,10 @@ def test_a_rewritten_log_fails_the_checkpoint_and_does_not_replace_it(config: Pa
     assert "--force" in refused.stderr
     assert file.read_text() == before
     for number in (1, 2):
-        forced = cdc(config, "checkpoint", "--save", file, "--force")
+        forced = cdc(config, "checkpoint", "trading", "--save", file, "--force")
         assert forced.returncode == 0
         assert f"is kept as {file}.{number}" in forced.stderr
+        assert file.read_text().split("\n\n")[0] == before.split("\n\n")[0]  # that of a log that was not named
     assert (tmp_path / "checkpoint.1").read_text() == before
     assert cdc(config, "verify", "--checkpoint", file).returncode == 0
     assert cdc(config, "verify", "--checkpoint", f"{file}.1").returncode == 6
@@ -209,6 +210,9 @@ def test_a_file_that_is_no_checkpoint_is_not_replaced(config: Path, tmp_path: Pa
     file.write_text("ten years of work\n")
     assert cdc(config, "checkpoint", "--save", file).returncode == 2
     assert file.read_text() == "ten years of work\n"
+    assert cdc(config, "checkpoint", "--save", file, "--force").returncode == 0
+    assert (tmp_path / "thesis.txt.1").read_text() == "ten years of work\n"
+    assert cdc(config, "verify", "--checkpoint", file).returncode == 0
 
 
 def test_a_checkpoint_of_a_log_outside_the_scope_is_said_not_to_be_checked(config: Path, tmp_path: Path):

@@ -142,6 +142,7 @@ CURRENT = [
     Mutation("_copies", FILL_C, "UPDATE trading_state.fills SET _copies = 3 WHERE _copies = 2 AND symbol = 'C'", "state", "public.fills", cause="_copies"),
     Mutation("a copy's cell", FILL_C, "UPDATE trading_state.fills SET symbol = 'Z' WHERE symbol = 'C'", "state", "public.fills", cause=": symbol"),
     Mutation("a row without copies come back", FILL_C, "UPDATE trading_state.fills SET _copies = 1 WHERE symbol = 'D'", "state", "public.fills", cause="_copies"),
+    Mutation("a version where there is none", FILL_C, "UPDATE trading_state.fills SET _version = 1 WHERE symbol = 'C'", "state", "public.fills", cause="_version"),
     Mutation("copies deleted", FILL_C, "DELETE FROM trading_state.fills WHERE symbol = 'C'", "state", "public.fills", cause="missing"),
     Mutation("copies added", FILL_C, "INSERT INTO trading_state.fills (_key, _seq, _committed_at, _copies, symbol) SELECT repeat('0', 64), _seq, _committed_at, 1, 'Z' FROM trading_state.fills WHERE symbol = 'C'", "state", "public.fills", "0" * 64, cause="no such row"),
     Mutation("a hidden row's cell", "SELECT _seq FROM trading_state.fills WHERE symbol = 'A'", "UPDATE trading_state.fills SET quantity = 9 WHERE symbol = 'A'", "state", "public.fills", cause=": quantity"),

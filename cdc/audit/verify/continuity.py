@@ -15,6 +15,7 @@ from . import entry as entries
 from .history import GONE, Head
 from .rows import EntriesAt
 from .schemas import Schemas, TableVersion
+from .transactions import debezium_name
 from .values import UNAVAILABLE
 
 _TOGETHER = 500
@@ -32,13 +33,18 @@ Say = Callable[[int, dict[str, Any], str], None]
 
 
 class Continuity:
-    """Compares before images with what the log has; says what differs through ``say``."""
+    """Compares before images with what the log has; says what differs through ``say``.
+
+    ``scanned``: tables that the initial snapshot has read, as Debezium names them; ``complete``: it has read all. From
+    then on a row of such a table that the log does not have is not there.
+    """
 
     def __init__(self, entries_at: EntriesAt | None, schemas: Schemas, say: Say) -> None:
         self.equal = 0
         self.by_column = 0
         self.not_comparable = 0
-        self.complete = False  # once the baseline is: a row that the log does not have is not there
+        self.complete = False
+        self.scanned: set[str] = set()
         self._entries_at = entries_at
         self._schemas = schemas
         self._say = say
@@ -72,9 +78,21 @@ class Continuity:
             return
         if gone:
             self._say(seq, entry, "it changes a row that is gone")
-        elif self.complete and not any(type(part) is dict for part in entry["key"]):
-            # an erased token is minted anew: a row whose key holds one may be there under another key
+        elif (
+            self.complete
+            and debezium_name(entry["table"]) in self.scanned
+            and not any(type(part) is dict for part in entry["key"])  # an erased token is minted anew: another key
+        ):
             self._say(seq, entry, "it changes a row that the log does not have")
+        else:
+            self.not_comparable += 1
+
+    def baseline(self, notification: str, detail: dict[str, Any]) -> None:
+        """A snapshot has read a table, or is complete."""
+        if notification == "COMPLETED":
+            self.complete = True
+        elif detail.get("status") == "SUCCEEDED":
+            self.scanned.add(detail["scanned_collection"])
 
     def settle(self) -> None:
         """Compare the pairs that wait, by column."""

@@ -25,18 +25,32 @@ class Head(NamedTuple):
 
 
 class Rows:
-    """What a table's state is made of: heads by row key, or copies with the seq of their last change."""
+    """What a table's state is made of: heads by row key, or copies with the seq of their last change.
+
+    ``truncated``: seq of the last truncate, or -1; ``truncated_through``: what the state table's row may say of it.
+    """
 
     def __init__(self) -> None:
         self.heads: dict[str, Head] = {}
         self.copies: dict[str, tuple[int, int]] = {}
         self.truncated = -1
+        self.truncated_through = {-1}
 
     def copy(self) -> Rows:
         """As it is now, whatever follows."""
         other = Rows()
-        other.heads, other.copies, other.truncated = dict(self.heads), dict(self.copies), self.truncated
+        other.heads, other.copies = dict(self.heads), dict(self.copies)
+        other.truncated, other.truncated_through = self.truncated, set(self.truncated_through)
         return other
+
+    def truncate(self, seq: int, *, first: bool) -> None:
+        """All rows are gone. Rows with a key keep their versions; copies start from nothing.
+
+        ``first``: the table had no change before. Then it may have had no state table either, to note the truncate in.
+        """
+        self.truncated = seq
+        self.truncated_through = {*self.truncated_through, seq} if first else {seq}
+        self.copies.clear()
 
 
 class Table:
@@ -65,10 +79,9 @@ class Table:
         return self.rows if self._shown is None else self._shown
 
     def truncate(self, seq: int) -> None:
-        """All rows are gone. Rows with a key keep their versions; copies start from nothing."""
+        """All rows of the table are gone."""
         self.reach(seq)
-        self.rows.truncated = seq
-        self.rows.copies.clear()
+        self.rows.truncate(seq, first=not self.changes)
 
     def count(self, seq: int, before: str | None, after: str | None) -> str | None:
         """Take a change of a row without a key: one copy less of ``before``, one more of ``after`` (row keys)."""

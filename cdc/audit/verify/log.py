@@ -154,9 +154,11 @@ class Pass:
                 self._say(seq, entry, "table versions", fault)
         elif kind == "truncate":
             self.changes.truncate(seq, entry)
-        elif kind == "baseline" and entry["content"]["notification"] == "COMPLETED":
-            self.changes.continuity.complete = True
-            self.transactions.baseline(seq, entry["captured_at"])
+        elif kind == "baseline":
+            content = entry["content"]
+            self.changes.continuity.baseline(content["notification"], content["detail"])
+            if content["notification"] == "COMPLETED":
+                self.transactions.baseline(seq, entry["captured_at"])
 
     def _say(self, seq: int, entry: dict[str, Any], check: str, cause: str) -> None:
         key = columns.row_key(entry)

@@ -23,8 +23,8 @@ BodyRow: TypeAlias = tuple[str, str]
 StoredEntry: TypeAlias = tuple[str, str, str | None]
 """Seq, text and body of an entry that was asked for again."""
 StateRow: TypeAlias = tuple[str | None, ...]
-"""One row of a state table: row key, seq, committed_at, then version and deleted (with a key) or copies (without),
-then the columns in the order of :attr:`StateTable.columns`."""
+"""One row of a state table: row key, seq, committed_at, version, then deleted (with a key) or copies (without), then
+the columns in the order of :attr:`StateTable.columns`."""
 
 EntriesAt: TypeAlias = Callable[[Sequence[int]], Iterable[StoredEntry]]
 """Gives entries of the log again, by seq, in any order."""

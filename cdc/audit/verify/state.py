@@ -20,6 +20,8 @@ from .keyless import key_of
 from .rows import EntriesAt, StateRow, StateTable
 from .schemas import Schemas, TableVersion
 
+_OWN = 5
+"""Columns that every state table has, before those of the source."""
 _TOGETHER = 500
 """Rows whose entries are asked for at a time."""
 
@@ -57,7 +59,6 @@ class StateCheck:
         rules = [(name, text.same(kind)) for name, kind in stated.columns]
         self._rules = [(at, name, rule) for at, (name, rule) in enumerate(rules) if rule is not None]
         self._unknown = tuple(name for name, rule in rules if rule is None)
-        self._own = 4 if stated.keyless else 5
         self._cells = 0
 
     def run(self, rows: Iterable[StateRow]) -> Compared:
@@ -77,7 +78,7 @@ class StateCheck:
     def _versions(self, rows: Iterable[StateRow]) -> Iterator[_Wanted]:
         """Rows with a key, their own columns compared."""
         for row in rows:
-            key, seq, _, version, deleted = row[:5]
+            key, seq, _, version, deleted = row[:_OWN]
             head = self._rows.heads.pop(str(key), None)
             if head is None:
                 self._say(_number(seq), key, "the log has no such row")
@@ -89,7 +90,7 @@ class StateCheck:
     def _copies(self, rows: Iterable[StateRow]) -> Iterator[_Wanted]:
         """Rows without a key, their own columns compared."""
         for row in rows:
-            key, seq, _, copies = row[:4]
+            key, seq, _, version, copies = row[:_OWN]
             at = _number(seq)
             if at is not None and at <= self._stated.truncated_through and str(key) not in self._rows.copies:
                 yield _Wanted(str(key), at, False, row)
@@ -98,8 +99,8 @@ class StateCheck:
             if found is None:
                 self._say(at, key, "the log has no such row since the last truncate")
                 continue
-            if (copies, seq) != (str(found[0]), str(found[1])):
-                self._say(found[1], key, "its _copies or _seq is not what the log's changes give")
+            if (seq, version, copies) != (str(found[1]), None, str(found[0])):
+                self._say(found[1], key, "its _seq, _version or _copies is not what the log's changes give")
             yield _Wanted(str(key), found[1], False, row)
 
     def _missing(self) -> None:
@@ -117,7 +118,7 @@ class StateCheck:
             self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
             return
         differing = [
-            name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[self._own + at], rule)
+            name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[_OWN + at], rule)
         ]
         if one.row[2] != entry.get("committed_at"):
             differing.append("_committed_at")

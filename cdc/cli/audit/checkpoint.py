@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cdc import config
+
+if TYPE_CHECKING:
+    from cdc.audit.verify import Checkpoint
 
 
 @click.command()
@@ -34,13 +38,13 @@ def checkpoint(logs: tuple[str, ...], file: Path | None, force: bool, path: Path
     from cdc.cli.audit.progress import Bar
 
     settings = config.load(path)
-    kept = checkpoints.read(file)[0] if file is not None and file.exists() and not force else []
+    kept = _kept(file, force=force) if file is not None and file.exists() else []
     with open_snapshot(settings.warehouse_auditor_dsn, name="cdc audit checkpoint") as snapshot:
         now = checkpoints.present(snapshot, logs)
         if file is None:
             click.echo(write(now), nl=False)
             return
-        if kept:
+        if kept and not force:
             with Bar({one.log: one.size for one in now}) as bar:
                 against = checkpoints.objections(snapshot, kept, now, bar.advance)
             against += [] if logs else checkpoints.lost(snapshot, kept)
@@ -52,6 +56,19 @@ def checkpoint(logs: tuple[str, ...], file: Path | None, force: bool, path: Path
         click.echo(f"{one.origin}: {one.size:,} entries", err=True)
     click.echo(f"saved in {file}: keep it outside of the warehouse", err=True)
     click.echo(f"  → cdc audit verify --checkpoint {file}   (later)", err=True)
+
+
+def _kept(file: Path, *, force: bool) -> list[Checkpoint]:
+    """What the file holds now. A file of something else is replaced only by force."""
+    from cdc.audit import checkpoints
+    from cdc.errors import ConfigError
+
+    try:
+        return checkpoints.read(file)[0]
+    except ConfigError:
+        if not force:
+            raise
+        return []
 
 
 def _refuse(file: Path, against: list[str]) -> None:
