@@ -164,7 +164,7 @@ class Feed:
         """One row record; ``moved``: the other key values of a key change. A delete is followed by its tombstone."""
         image = after if after is not None else before
         key = connect(key_schema(table), {name: image[name] for name in table.key}) if table.key and image else None
-        headers = [("__debezium.context.taskId", b"0")]
+        headers: list[tuple[str, bytes]] = []
         if moved is not None:
             name = "__debezium.newkey" if op == "d" else "__debezium.oldkey"
             headers.append((name, json.dumps(moved).encode()))

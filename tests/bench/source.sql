@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 
--- Updates in random key order: each row once, so that every one has a predecessor somewhere in the log.
+-- Updates in random key order: each row once, so that every one has a predecessor somewhere in the log. What is personal stays.
 CREATE PROCEDURE public.change(p_rows int, p_size int, p_seed float8) LANGUAGE plpgsql AS $$
 DECLARE
     keys bigint[];
@@ -54,7 +54,7 @@ BEGIN
     PERFORM setseed(p_seed);
     SELECT array_agg(n ORDER BY random()) INTO keys FROM generate_series(0, p_rows - 1) AS n;
     FOR head IN 1 .. p_rows BY p_size LOOP
-        UPDATE public.trades SET status = 'filled', quantity = quantity + 1, note = 'note ' || md5(trade_id::text || 'x'), updated_at = clock_timestamp()
+        UPDATE public.trades SET status = 'filled', quantity = quantity + 1, price = price + 0.25, updated_at = clock_timestamp()
          WHERE trade_id = ANY (keys[head : head + p_size - 1]);
         COMMIT;
     END LOOP;

@@ -262,7 +262,7 @@ def test_a_column_that_comes_and_goes_under_one_owner_suspends_the_table(warehou
     steps = ((ORDERS, ROW), (wider, {**ROW, "extra": "x"}), (ORDERS, ROW))
     with worker(warehouse_database) as it:
         changes = [_change(feed, (table, "c", None, {**row, "id": n})) for n, (table, row) in enumerate(steps)]
-        for brought in [sum(changes, [])] if at_once else changes:
+        for brought in [[record for change in changes for record in change]] if at_once else changes:
             it.bring(brought)
         assert it.projections.suspended["public.orders"][0] == "column-gone"
     assert verify(log(warehouse_database)) == []
