@@ -7,15 +7,15 @@ known, because END is folded into the last one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import msgspec
 
-from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Truncate
+from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Truncate
 from cdc.ledger.merkle import Edge
-from cdc.protect import ProtectedTable
+from cdc.protect import ProtectedEvent, ProtectedTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,19 @@ class Standing:
     complete_seq: int | None = None
     complete_at: int | None = None
 
-    def has(self, origin: Origin) -> bool:
-        """Whether the log has an event of this source position already: a replay, which changes no state."""
-        if origin.commit is None or self.high is None:
-            return False
-        return (origin.commit, origin.transaction.order if origin.transaction else 0) <= self.high
+    def unseen(self, changes: Iterable[ProtectedEvent]) -> Iterator[ProtectedEvent]:
+        """Those of the next changes whose source position the log does not have, nor an earlier one of them: the others
+        are replays, which change no state.
+        """
+        high = self.high
+        for change in changes:
+            origin = change.origin
+            if origin.commit is not None:
+                here = (origin.commit, origin.transaction.order if origin.transaction else 0)
+                if high is not None and here <= high:
+                    continue
+                high = here
+            yield change
 
 
 class EntryRow(msgspec.Struct, frozen=True, gc=False):

@@ -174,9 +174,9 @@ class Session:
         except GovernanceError as error:
             raise Halted("protection", str(error), hint=error.hint) from None
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
-        for event in changes:  # in order: a later version may add columns
+        for event in standing.unseen(changes):  # in order: a later version may add columns
             table = event.table
-            if self._prepared.get(table.table) is not table and not standing.has(event.origin):
+            if self._prepared.get(table.table) is not table:
                 self._prepared[table.table] = table
                 self._tell(table)
                 self._projections.ready(table)

@@ -62,10 +62,8 @@ class WarehouseWorker:
             return None
         protected = worker._protector.protect(worker._events[:count])
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
-        standing = worker.standing
-        for event in changes:
-            if not standing.has(event.origin):
-                self.projections.ready(event.table)
+        for event in worker.standing.unseen(changes):
+            self.projections.ready(event.table)
         self.heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         offsets = worker._offsets[:count]
         del worker._events[:count], worker._offsets[:count]

@@ -268,6 +268,22 @@ def test_a_column_that_comes_and_goes_under_one_owner_suspends_the_table(warehou
     assert verify(log(warehouse_database)) == []
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["one batch", "two batches"])
+def test_a_replay_of_what_preceded_an_added_column_suspends_nothing(warehouse_database, at_once):
+    feed = Feed()
+    wider = ORDERS.with_column(Column("extra"))
+    _change(feed, (ORDERS, "c", None, ROW))
+    narrow = len(feed.records)
+    _change(feed, (wider, "c", None, {**ROW, "id": 2, "extra": "x"}))
+    first = len(feed.records)
+    feed.again(feed.records[:narrow])
+    with worker(warehouse_database) as it:
+        for brought in [feed.records] if at_once else (feed.records[:first], feed.records[first:]):
+            it.bring(brought)
+        assert it.projections.suspended == {}
+    assert rows(warehouse_database, "trading.orders", "id", "extra") == {("1", None): 1, ("2", "x"): 1}
+
+
 def test_a_suspended_table_stays_as_it_was_when_the_source_truncates_it(warehouse_database):
     feed = Feed()
     other, _ = MISFITS["column-gone"]
