@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cdc.local.stack import Stack
-from tests.bench.draining import Drained, drain, drain_cold, floor
+from tests.bench.draining import Drained, drain, drain_cold, drain_together, floor
 from tests.bench.filling import Filled, fill
 from tests.bench.freshness import Freshness, freshness
 
@@ -59,12 +59,14 @@ def report(stack: Stack, changes: int, rounds: int) -> None:
     say(f"freshness: {fresh}")
     others = {size: filled(stack, size, changes) for size in (1, 1000)}
     by_size = {size: (told(floor(stack, stream)), told(drain(stack, stream))) for size, stream in others.items()}
+    together = [told(run) for run in drain_together(stack, list(others.values()))]
     print_gate(ten, runs)
     print_sizes(others, by_size)
+    print_together(together)
     print_worker(runs, fresh)
     kept = {
         "filled": [asdict(stream) for stream in (ten, *others.values())],
-        "drained": [asdict(run) for run in (*runs, *(run for pair in by_size.values() for run in pair))],
+        "drained": [asdict(run) for run in (*runs, *(run for pair in by_size.values() for run in pair), *together)],
         "freshness": asdict(fresh),
     }
     (stack.state / "bench" / "report.json").write_text(json.dumps(kept, indent=2))
@@ -128,6 +130,12 @@ def print_sizes(streams: dict[int, Filled], by_size: dict[int, tuple[Drained, Dr
             f"| {size:,} | {source:,.0f} | {bare.rate:,.0f} | {ours.rate:,.0f} | {ours.rate / source:.2f} | {ours.rate / bare.rate:.2f} |"
         )
     print()
+
+
+def print_together(runs: list[Drained]) -> None:
+    """What further streams with workers of their own bring on this machine: all changes by the time of the slowest."""
+    rate = sum(run.changes for run in runs) / max(run.seconds for run in runs)
+    print(f"{len(runs)} streams, {len(runs)} workers at once: {rate:,.0f} changes/s together\n")
 
 
 def print_worker(runs: list[Drained], fresh: Freshness) -> None:

@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -181,6 +182,12 @@ def drain(stack: Stack, filled: Filled, arm: str = "cdc replicate") -> Drained:
         return target.counted(arm, target.work())
     finally:
         target.drop()
+
+
+def drain_together(stack: Stack, streams: Sequence[Filled]) -> list[Drained]:
+    """A worker for each of several streams, all at once."""
+    with ThreadPoolExecutor(len(streams)) as pool:
+        return list(pool.map(lambda filled: drain(stack, filled, f"{len(streams)} at once, {filled.name}"), streams))
 
 
 def drain_cold(stack: Stack, filled: Filled) -> Drained:
