@@ -24,7 +24,8 @@ from cdc.local.stack import Stack
 from cdc.warehouse.migrate import migrate
 from governance.setup import set_up
 from tests.bench.cpu import Meter
-from tests.bench.filling import HERE, Filled
+from tests.bench.filling import HERE, TRADES, Filled
+from tests.bench.wide import policy_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,10 @@ class Target:
     def _configuration(self) -> Path:
         addresses, name = self._stack.addresses(), self._filled.name
         policy = self.folder / "policy.yaml"
-        policy.write_text((HERE / "policy.yaml").read_text().format(name=name))
+        columns = self._filled.columns
+        policy.write_text(
+            (HERE / "policy.yaml").read_text().format(name=name) if columns == TRADES else policy_text(name, columns)
+        )
         tables = {
             "kafka": {"bootstrap.servers": addresses.bootstrap_servers},
             "connect": {"url": addresses.connect_url},
