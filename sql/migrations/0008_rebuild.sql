@@ -91,3 +91,52 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION pipeline.widens(regtype, regtype) FROM PUBLIC;
+
+-- The text of a table's view, as before, and `_absent`: columns that the row's version of the table did not have, which are NULL here, too.
+CREATE OR REPLACE FUNCTION pipeline.history_query(p_log text, p_table text) RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    col     record;
+    listed  text := '';
+    members text := '';
+    item    text;
+    names   text[] := '{}';
+BEGIN
+    FOR col IN
+        SELECT c.description ->> 'name' AS name, audit.common_type(array_agg(DISTINCT t.type) FILTER (WHERE t.type IS NOT NULL)) AS type
+          FROM pipeline.table_version v JOIN audit.entry e USING (log, seq) LEFT JOIN audit.body b USING (log, seq)
+          CROSS JOIN LATERAL (SELECT coalesce(audit.readable(b.body), audit.readable(e.entry)) -> 'content' AS content) d
+          CROSS JOIN LATERAL json_array_elements(d.content -> 'columns') WITH ORDINALITY AS c(description, n)
+          CROSS JOIN LATERAL audit.type_of(c.description, d.content -> 'plan' -> (c.n - 1)::int) AS t(type)
+         WHERE v.log = p_log AND v.table_name = p_table
+         GROUP BY 1 ORDER BY min(ARRAY[v.seq, c.n])
+    LOOP
+        CONTINUE WHEN col.type IS NULL;   -- dropped by every plan
+        names := names || col.name;
+        IF octet_length(convert_to(col.name, 'UTF8')) <= 63 THEN
+            members := members || format(', %I json', col.name);
+            item := format('.%I', col.name);
+        ELSE
+            item := format(' -> %L', col.name);   -- no name of a column of ours
+        END IF;
+        listed := listed || format(', %s AS %I, %s AS %I',
+            audit.typed(CASE WHEN item LIKE '.%' THEN 'old' ELSE 'i.before' END || item, col.type), audit.short_name('before_' || col.name),
+            audit.typed(CASE WHEN item LIKE '.%' THEN 'new' ELSE 'i.after' END || item, col.type), audit.short_name('after_' || col.name));
+    END LOOP;
+    members := coalesce(nullif(ltrim(members, ', '), ''), '_none json');
+    RETURN 'SELECT e.seq AS _seq, e.version AS _version, e.prev AS _prev, e.operation AS _operation, e.row_key AS _key, m.linked_key::text AS _linked_key,'
+        ' audit.instant(e.committed_at) AS _committed_at, e.committed_at AS _committed_at_ns, e.ordered_at AS _ordered_at_ns,'
+        ' e.recorded_at AS _recorded_at, e.transaction_id AS _transaction, m.replay_of IS NOT NULL AS _replay,'
+        || format(' CASE WHEN e.kind = ''change'' THEN ARRAY(SELECT n FROM unnest(%L::text[]) n WHERE NOT EXISTS (SELECT FROM'
+                  ' json_object_keys(CASE e.operation WHEN ''d'' THEN i.before ELSE i.after END) k WHERE k = n)) END AS _absent', names) || listed
+        || ' FROM audit.entry e LEFT JOIN audit.body b USING (log, seq)'
+        ' CROSS JOIN LATERAL json_to_record(audit.readable(e.entry)) AS m(after json, before json, linked_key json, replay_of text)'
+        ' CROSS JOIN LATERAL json_to_record(coalesce(audit.readable(b.body), ''{}'')) AS o(after json, before json)'
+        ' CROSS JOIN LATERAL (SELECT coalesce(o.before, m.before, ''{}'') AS before, coalesce(o.after, m.after, ''{}'') AS after) i'
+        || format(' CROSS JOIN LATERAL json_to_record(i.before) AS old(%s) CROSS JOIN LATERAL json_to_record(i.after) AS new(%s)', members, members)
+        || format(' WHERE e.log = %L AND e.table_name = %L AND e.kind IN (''change'', ''truncate'')', p_log, p_table);
+END
+$$;
+
+-- Every view anew, with the column more.
+UPDATE pipeline.history_view SET through = NULL;
+SELECT pipeline.define_all_history();
