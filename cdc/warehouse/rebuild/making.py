@@ -8,7 +8,7 @@ import psycopg2
 
 from cdc.errors import Conflict, NotFound
 from cdc.warehouse.projection import RESERVED, quoted
-from cdc.warehouse.rebuild.shape import Version, decode, described
+from cdc.warehouse.rebuild.shape import NUMBERS, Version, decode, described
 
 _VERSIONS = """
 SELECT v.schema, v.plan, coalesce(b.body, e.entry) FROM pipeline.table_version v JOIN audit.entry e USING (log, seq)
@@ -53,6 +53,21 @@ class Making:
     def at(self, through: int, truncated_through: int, last: tuple[str, str] | None) -> Making:
         """The same, further on."""
         return replace(self, through=through, truncated_through=truncated_through, last=last)
+
+
+def typed(cursor: psycopg2.extensions.cursor, making: Making) -> Making:
+    """A number that was folded as text, because a row once had a value that is none, becomes one when no row has."""
+    for column in making.target.columns:
+        if column.name not in making.as_text or column.type not in NUMBERS or column.protect != "clear":
+            continue
+        name = quoted(column.name)
+        cursor.execute(f"SELECT bool_and(pg_input_is_valid({name}, '{column.type}')) FROM {making.name}")
+        if cursor.fetchone() == (False,):
+            continue
+        cursor.execute(f"ALTER TABLE {making.name} ALTER {name} TYPE {column.type} USING {name}::{column.type}")
+        making = replace(making, as_text=making.as_text - {column.name})
+    cursor.execute("UPDATE pipeline.rebuild SET as_text = %s WHERE id = %s", (sorted(making.as_text), making.id))
+    return making
 
 
 def versions(cursor: psycopg2.extensions.cursor, log: str, table: str) -> dict[tuple[str, str], Version]:

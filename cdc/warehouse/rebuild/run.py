@@ -22,7 +22,7 @@ from cdc.errors import Conflict, NotFound, TransientError, Unreachable
 from cdc.warehouse import lease
 from cdc.warehouse.projection import listed, quoted, state_name_of
 from cdc.warehouse.rebuild.fold import Fold
-from cdc.warehouse.rebuild.making import Making, begin, find, in_force, versions
+from cdc.warehouse.rebuild.making import Making, begin, find, in_force, typed, versions
 from cdc.warehouse.rebuild.shape import UnfitError
 from cdc.warehouse.sqlstate import classify
 
@@ -83,6 +83,8 @@ def rebuild(
                 with connection, connection.cursor() as cursor:
                     making = find(cursor, log, table)
                 making = _fold(connection, making, told, observe)
+                with connection, connection.cursor() as cursor:
+                    making = typed(cursor, making)
                 done = _swap(connection, making, observe)
             except UnfitError as unfit:
                 connection.rollback()

@@ -19,7 +19,8 @@ from cdc.entry import canonical
 from cdc.event import Value
 from cdc.values import as_it_is, state_text, state_type
 
-_NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
+NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
+"""Types between which a text may stay what it is."""
 _FLOATS = frozenset({"real", "double precision"})
 
 
@@ -119,7 +120,7 @@ def _written(mine: Column) -> Callable[[Value], str]:
 
 def _may_convert(was: str, now: str) -> bool:
     """Whether texts of one type may be values of the other. Each is tried; real conversions are the source's alone."""
-    return {was, now} <= _NUMBERS or (was in _FLOATS and now == "double precision")
+    return {was, now} <= NUMBERS or (was in _FLOATS and now == "double precision")
 
 
 def _refusing(name: str) -> Callable[[Value], str]:
