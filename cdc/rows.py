@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cdc.envelope import Block, Malformed, SourceInfo, origin_of
+from cdc.envelope import Block, Malformed, OtherTable, SourceInfo, origin_of
 from cdc.event import KEY_CHANGE, ChangeEvent, Column, Event, Image, Operation, Record, TableVersion, Truncate, Value
 from cdc.values import INTEGERS, TEXTS, field_type, from_json, value_of
 
@@ -89,7 +89,7 @@ class RowDecoder:
         source, version = envelope.source, self.version
         origin = origin_of(record, source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
         if source.table != version.name or source.schema != version.schema:
-            raise Malformed("schema-of-another-table")
+            raise OtherTable
         if envelope.op == "t":
             return Truncate(origin, source.schema, source.table)
         operation = _ROW_OPERATIONS.get(envelope.op)

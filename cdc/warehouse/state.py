@@ -72,8 +72,9 @@ def _apply(
     target = f"{quoted(log + '_state')}.{quoted(state_name(table))}"
     listed = "".join(f", {name}" for name in names)
     own = "_key, _seq, _committed_at, _copies" if table.keyless else "_key, _version, _seq, _committed_at, _deleted"
-    # Made once per table version and connection; its name says of what.
-    stage = f"stage_{sha256((target + listed).encode()).hexdigest()[:24]}"
+    # Made once per table version and connection; its name says of what, types included: a column may be widened.
+    shape = target + "".join(f", {column.name} {column.type}" for column in table.state_columns)
+    stage = f"stage_{sha256(shape.encode()).hexdigest()[:24]}"
     cursor.execute(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
         f" AS SELECT {own}{listed} FROM {target} WITH NO DATA"
