@@ -19,6 +19,7 @@ def describe(source: str, name: str, version: TableVersion, plan: Plan) -> Prote
             "name": column.name,
             "optional": "yes" if column.optional else "no",
             "scale": column.scale,
+            "semantic": column.semantic or None,
             "state": typing.state,
             "type": column.type,
             "wire": column.wire,

@@ -6,15 +6,30 @@ Each kind of database has a registry of its types, one module each; :func:`typin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cdc.event import Column
 from cdc.values import postgres
 from cdc.values.typing import UNKNOWN, Registry, Typing, as_it_is
 from cdc.values.wire import INTEGERS, TEXTS, field_type, from_json, value_of
 
-__all__ = ["INTEGERS", "TEXTS", "Typing", "as_it_is", "field_type", "from_json", "typing_of", "value_of"]
+__all__ = ["INTEGERS", "TEXTS", "Typing", "as_it_is", "described", "field_type", "from_json", "typing_of", "value_of"]
 
 REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of}
 """By the name that a connector gives itself in the ``source`` block of its records."""
+
+
+def described(column: Mapping[str, str | None]) -> Column:
+    """A column as the content of a ``schema`` entry describes it (docs/formats.md §5)."""
+    return Column(
+        name=str(column["name"]),
+        type=str(column["type"]),
+        length=column["length"],
+        scale=column["scale"],
+        wire=str(column["wire"]),
+        optional=column["optional"] == "yes",
+        semantic=column.get("semantic") or "",
+    )
 
 
 def typing_of(column: Column) -> Typing:

@@ -9,7 +9,7 @@ from typing import Any
 from . import canonical, values
 
 _COLUMN = {"name", "type", "length", "scale", "wire", "optional"}
-_STATED = _COLUMN | {"state"}
+_STATED = _COLUMN | {"semantic", "state"}
 _STEP = {"column", "protect", "domain", "class", "tier"}
 _TEXT_OR_NULL = frozenset({str, type(None)})
 

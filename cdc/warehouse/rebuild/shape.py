@@ -17,7 +17,8 @@ import msgspec
 from cdc.copytext import NULL, clear_text, sealed_text, token_text
 from cdc.entry import canonical
 from cdc.event import Value
-from cdc.values import as_it_is, state_text, state_type
+from cdc.values import Typing, as_it_is, typing_of
+from cdc.values import described as source_column
 
 NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric"})
 """Types between which a text may stay what it is."""
@@ -34,10 +35,10 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of one table version: the source's type, that of its state column, and its protection."""
+    """A column of one table version: its typing, the type of its state column, and its protection."""
 
     name: str
-    source_type: str
+    typing: Typing
     type: str
     protect: str
 
@@ -61,7 +62,7 @@ class Version:
 def described(schema: str, plan: str, content: Mapping[str, Any]) -> Version:
     """The version that the content of a ``schema`` entry describes."""
     columns = [
-        Column(column["name"], column["type"], _kept_as(column, step["protect"]), step["protect"])
+        _column(column, step["protect"])
         for column, step in zip(content["columns"], content["plan"], strict=False)
         if step["protect"] != "drop"
     ]
@@ -69,8 +70,10 @@ def described(schema: str, plan: str, content: Mapping[str, Any]) -> Version:
     return Version(schema, plan, tuple(content["key"]), tuple(columns), names)
 
 
-def _kept_as(column: Mapping[str, str], protect: str) -> str:
-    return {"seal": "bytea", "token": "text"}.get(protect) or state_type(column["type"], column["wire"])
+def _column(column: Mapping[str, str | None], protect: str) -> Column:
+    typing = typing_of(source_column(column))
+    kept_as = {"seal": "bytea", "token": "text"}.get(protect) or column.get("state") or typing.state
+    return Column(str(column["name"]), typing, kept_as, protect)
 
 
 class Renderer:
@@ -108,7 +111,7 @@ def _cell(mine: Column | None, target: Column, *, as_text: bool) -> Callable[[Va
         return _refusing(target.name)
     if mine.protect != "clear":
         return sealed_text if mine.protect == "seal" else token_text
-    return _without_nul(clear_text(state_text(mine.source_type)))
+    return _without_nul(clear_text(mine.typing.text, mine.typing.structured))
 
 
 def _written(mine: Column) -> Callable[[Value], str]:
