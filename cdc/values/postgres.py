@@ -97,7 +97,7 @@ _OWN = "not typed: as Debezium writes it (base64 of the text, where it does not 
 _NOTED: dict[str, tuple[Fidelity, str]] = {
     "DATE": ("limit", "exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC"),
     "TIME": ("limit", "exact but for 24:00:00, which Debezium writes as 00:00:00"),
-    "INTERVAL": ("limit", "exact; an infinite one, or more than 2147483647 hours, stops the connector"),
+    "INTERVAL": ("limit", "an infinite one arrives as 0; more than 2147483647 hours stop Debezium's task"),
 }
 _MOST_SCALE = 1000
 """Of PostgreSQL's numeric; Debezium writes a negative scale as a number beyond it."""

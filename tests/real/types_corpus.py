@@ -167,6 +167,7 @@ KINDS = (
     Kind("timestamptz_old", "timestamptz", (*(f"{d[:10]} 12:34:56.789012+00{d[10:]}" for d in OLD_DATES[:-1]),)),
     Kind("timestamptz_milli", "timestamptz(3)", ("2025-06-02 12:34:56.789+00", "infinity")),
     Kind("interval", "interval", INTERVALS),
+    Kind("interval_infinite", "interval", ("infinity", "-infinity"), says=None),
     Kind("interval_ym", "interval year to month", ("1 year 2 mons",)),
     Kind("inet", "inet", ("10.0.0.1", "10.0.0.1/8", "::1", "2001:db8::/32", "::ffff:1.2.3.4")),
     Kind("cidr", "cidr", ("10.0.0.0/8", "2001:db8::/32", "0.0.0.0/0")),
