@@ -167,6 +167,15 @@ _CONVERSIONS: dict[str, Callable[[str], str]] = {
 }
 
 
+SHORTCUTS: dict[Callable[[str], str], str] = {
+    as_it_is: "same",
+    _numeric: "numeric",
+    _iso: "dated",
+    _iso_without_zone: "dated-without-zone",
+}
+"""What the native kernel calls a conversion whose plainest texts it knows; all other texts it asks Python for."""
+
+
 def state_text(source_type: str) -> Callable[[str], str]:
     """How a clear value's text becomes the input text of its state column."""
     return _CONVERSIONS.get(source_type, as_it_is)
