@@ -120,7 +120,7 @@ class RowDecoder:
 
 
 def _native_decode(version: TableVersion) -> Callable[[bytes, int, int, int], ChangeEvent | None] | None:
-    """The native kernel's decoder of this table version, where there is one. It answers None for what is not ordinary."""
+    """The native kernel's decoder of this table version, where there is one. None for what is not ordinary."""
     kernel = native.kernel()
     if kernel is None:
         return None

@@ -30,5 +30,5 @@ def kernel() -> ModuleType | None:
 def describe() -> str:
     """Which path row changes take in this process."""
     if kernel() is not None:
-        return "native kernel"
+        return "the native kernel"
     return "Python (CDC_NATIVE=0)" if _built else "Python (native kernel not built)"

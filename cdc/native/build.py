@@ -1,7 +1,7 @@
 """Builds the native kernel with ``cargo``: ``python -m cdc.native.build DIRECTORY``. ``make setup`` runs it.
 
-``crates.lock`` holds name, version and SHA-256 of every crate. Cargo's own lock file is made from it in DIRECTORY, where
-everything else that the build leaves behind stays too, and is compared with it before anything is compiled.
+``crates.lock`` holds name, version and SHA-256 of every crate. Cargo's own lock file is made from it in DIRECTORY,
+where everything else that the build leaves behind stays too, and is compared with it before anything is compiled.
 """
 
 from __future__ import annotations
