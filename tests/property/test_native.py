@@ -170,6 +170,27 @@ def test_any_table_under_any_policy(life):
     assert all_of(records, plan, "1") == expected
 
 
+TYPED = [
+    *(("NUMERIC", text) for text in ("1.50", "-0", "NAN", "POSITIVE_INFINITY")),
+    *((kind, text) for kind in ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIME") for text in ("2026-01-01T01:02:03.4Z", "2026-01-01Z", "0000-01-01Z", "+5877611-06-21Z", "12:00:00Z", "")),
+    ("BYTEA", "AAEC"), ("TEXT", "tab\tnew\nline\r\\"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), TYPED)
+def test_a_clear_text_becomes_the_same_input_of_its_state_column(kind, text):
+    table = Table("public", "t", (Column("id", "INT8", "int64"), Column("d", kind)), ("id",))
+    plan = policy.parse("{source: trading, tables: {public.t: {retention: operational, columns: {id: clear, d: clear}}}}")
+    feed = Feed()
+    feed.begin()
+    feed.row(table, "c", None, {"id": 1, "d": text})
+    feed.row(table, "u", None, {"id": 1, "d": text})
+    feed.end()
+    made = all_of(feed.records, plan, "1")
+    assert made[0][3]["public.t"]
+    assert made == all_of(feed.records, plan, "0")
+
+
 def ordinary() -> Record:
     feed = Feed()
     feed.begin()

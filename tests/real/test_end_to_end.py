@@ -90,8 +90,8 @@ def _state(warehouse: Warehouse, log: str) -> dict[str, list[str]]:
     names = [
         name
         for (name,) in warehouse.query(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s"
-            " AND tablename NOT LIKE '%%heartbeat%%'",
+            "SELECT format('%%I.%%I', state_schema, state_name) FROM pipeline.state_table"
+            " WHERE log = %s AND table_name <> 'cdc.heartbeat'",
             (log,),
         )
     ]
