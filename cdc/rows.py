@@ -7,8 +7,22 @@ from typing import Any
 
 import msgspec
 
+from cdc import native
 from cdc.envelope import Block, Malformed, OtherTable, SourceInfo, origin_of
-from cdc.event import KEY_CHANGE, ChangeEvent, Column, Event, Image, Operation, Record, TableVersion, Truncate, Value
+from cdc.event import (
+    KEY_CHANGE,
+    ChangeEvent,
+    Column,
+    Event,
+    Image,
+    Operation,
+    Origin,
+    Record,
+    TableVersion,
+    Transaction,
+    Truncate,
+    Value,
+)
 from cdc.values import INTEGERS, TEXTS, field_type, from_json, value_of
 
 PLACEHOLDER = "__debezium_unavailable_value"
@@ -78,6 +92,7 @@ class RowDecoder:
             gc=False,
         )  # fmt: skip
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(envelope)
+        self._native = _native_decode(version)
 
     def decode(self, record: Record, payload: memoryview) -> Event:
         """The change or truncate of one payload.
@@ -85,6 +100,11 @@ class RowDecoder:
         Raises:
             Malformed: an operation that is none of Debezium's, or no image where one must be.
         """
+        if self._native is not None and record.value is not None and not record.headers:
+            start = len(record.value) - 1 - len(payload)
+            made = self._native(record.value, start, record.offset, record.timestamp_ms)
+            if made is not None:
+                return made
         envelope = self._decoder.decode(payload)
         source, version = envelope.source, self.version
         origin = origin_of(record, source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
@@ -111,6 +131,25 @@ class RowDecoder:
                 fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
                 return tuple(from_json(bytes(fields[column])) for column in self.version.key)
         return None
+
+
+def _native_decode(version: TableVersion) -> Callable[[bytes, int, int, int], ChangeEvent | None] | None:
+    """The native kernel's decoder of this table version, where there is one. None for what is not ordinary."""
+    kernel = native.kernel()
+    if kernel is None:
+        return None
+    wires = {**dict.fromkeys(TEXTS, "text"), **dict.fromkeys(INTEGERS, "integer"), "boolean": "boolean"}
+    rows = kernel.Rows(
+        columns=[(column.name, wires.get(column.wire, "")) for column in version.columns],
+        schema=version.schema,
+        name=version.name,
+        version=version,
+        origin=Origin,
+        transaction=Transaction,
+        event=ChangeEvent,
+    )
+    decode: Callable[[bytes, int, int, int], ChangeEvent | None] = rows.decode
+    return decode
 
 
 def _image_function(version: TableVersion) -> Callable[[Any], Image]:

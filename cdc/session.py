@@ -15,6 +15,7 @@ from typing import Self
 
 import psycopg2
 
+from cdc import native
 from cdc.batch import Batch, cut
 from cdc.debezium import Decoder
 from cdc.errors import Fenced, Halted, RecordError
@@ -35,6 +36,7 @@ from governance.errors import GovernanceError, StoreRestored, StoreUnavailable
 from governance.keys import Keys
 from governance.policy import Policy
 from governance.roots import Root
+from governance.seal import CellCipher
 from governance.store import StoreMark
 
 
@@ -104,7 +106,10 @@ class Session:
         store = StoreConnection(self._settings.privacy_dsn)
         opening.callback(store.close)
         try:
-            self._keys = Keys(store, self._settings.root, seen=StoreMark(*owned.privacy) if owned.privacy else None)
+            seen = StoreMark(*owned.privacy) if owned.privacy else None
+            kernel = native.kernel()
+            sealer = kernel.Cipher if kernel is not None else CellCipher
+            self._keys = Keys(store, self._settings.root, seen=seen, sealer=sealer)
             return self._keys.salt_key(owned.origin)
         except StoreRestored as error:
             raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
