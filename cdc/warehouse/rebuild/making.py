@@ -55,10 +55,13 @@ class Making:
         return replace(self, through=through, truncated_through=truncated_through, last=last)
 
 
-def typed(cursor: psycopg2.extensions.cursor, making: Making) -> Making:
-    """A number that was folded as text, because a row once had a value that is none, becomes one when no row has."""
+def typed(cursor: psycopg2.extensions.cursor, making: Making, tried: frozenset[str]) -> Making:
+    """A number that was folded as text, because a row once had a value that is none, becomes one when no row has.
+
+    ``tried``: columns that are looked at.
+    """
     for column in making.target.columns:
-        if column.name not in making.as_text or column.type not in NUMBERS or column.protect != "clear":
+        if column.name not in tried or column.type not in NUMBERS or column.protect != "clear":
             continue
         name = quoted(column.name)
         cursor.execute(f"SELECT bool_and(pg_input_is_valid({name}, '{column.type}')) FROM {making.name}")

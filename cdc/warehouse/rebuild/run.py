@@ -78,16 +78,21 @@ def rebuild(
         _alone(connection, log, table)
         code = _known(connection, log, table)
         observe("begin")
+        unfit_before: set[str] = set()
+        tried: frozenset[str] = frozenset()
         while True:
             try:
                 with connection, connection.cursor() as cursor:
                     making = find(cursor, log, table)
-                making = _fold(connection, making, told, observe)
+                making = _fold(connection, making, 0 if making.as_text else CLOSE, told, observe)
+                tried = making.as_text - unfit_before
                 with connection, connection.cursor() as cursor:
-                    making = typed(cursor, making)
+                    making = typed(cursor, making, tried)
                 done = _swap(connection, making, observe)
             except UnfitError as unfit:
                 connection.rollback()
+                if unfit.column in tried:  # a number again, and at once a value that is none: it stays text
+                    unfit_before.add(unfit.column)
                 with connection, connection.cursor() as cursor:
                     found = find(cursor, log, table)
                     begin(cursor, log, table, found.target, found.as_text | {unfit.column})
@@ -135,12 +140,15 @@ def _known(connection: psycopg2.extensions.connection, log: str, table: str) -> 
     return code
 
 
-def _fold(connection: psycopg2.extensions.connection, making: Making, told: Told, observe: Observer) -> Making:
+def _fold(
+    connection: psycopg2.extensions.connection, making: Making, close: int, told: Told, observe: Observer
+) -> Making:
+    """Fold until at most ``close`` entries are missing of those that there were at the last look."""
     while True:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT size FROM audit.log WHERE log = %s", (making.log,))
             ((size,),) = cursor.fetchall()
-            if size - 1 - making.through <= CLOSE:
+            if size - 1 - making.through <= close:
                 return making
             observe("fold")
             making = Fold(cursor, making, versions(cursor, making.log, making.table)).step(size)
