@@ -91,7 +91,7 @@ def draft_change(
     replay_of: str | None,
     head_of_row: tuple[int, int | None] | None,
 ) -> AnyChangeDraft:
-    """The draft of a change. ``head_of_row``: its version and prev, where it has them."""
+    """The draft of a change, by the native kernel where it takes it. ``head_of_row``: its version and prev, if any."""
     form = identity.native(event.table, _change_row)
     if form is not None:
         made = form.draft(
@@ -105,6 +105,20 @@ def draft_change(
         )
         if made is not None:
             return made
+    return _draft_in_python(event, identity, seq, ordered_at, ordinal, epoch, replay_of, head_of_row)
+
+
+def _draft_in_python(
+    event: ProtectedEvent,
+    identity: EntryIdentity,
+    seq: int,
+    ordered_at: int,
+    ordinal: int,
+    epoch: str | None,
+    replay_of: str | None,
+    head_of_row: tuple[int, int | None] | None,
+) -> ChangeDraft:
+    """The reference: what the native kernel must make the same of, and does not take everything of."""
     origin, table = event.origin, event.table
     captured_at, committed_at = origin.captured_at or 0, origin.committed_at or 0
     key = event.key.encode()

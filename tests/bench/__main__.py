@@ -17,8 +17,9 @@ from pathlib import Path
 
 from cdc.local.stack import Stack
 from tests.bench.draining import Drained, drain, drain_cold, drain_together, floor
-from tests.bench.filling import TRADES, Filled, fill
+from tests.bench.filling import Filled, fill
 from tests.bench.freshness import Freshness, freshness
+from tests.bench.tables import TRADES
 
 WIDE = {5: 2, 20: 2, 100: 10}
 """Widths of rows besides the 12 columns, and what the number of changes is divided by."""

@@ -24,8 +24,8 @@ from cdc.local.stack import Stack
 from cdc.warehouse.migrate import migrate
 from governance.setup import set_up
 from tests.bench.cpu import Meter
-from tests.bench.filling import HERE, TRADES, Filled
-from tests.bench.wide import policy_text
+from tests.bench.filling import Filled
+from tests.bench.tables import policy_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +153,7 @@ class Target:
     def _configuration(self) -> Path:
         addresses, name = self._stack.addresses(), self._filled.name
         policy = self.folder / "policy.yaml"
-        columns = self._filled.columns
-        policy.write_text(
-            (HERE / "policy.yaml").read_text().format(name=name) if columns == TRADES else policy_text(name, columns)
-        )
+        policy.write_text(policy_text(name, self._filled.columns))
         tables = {
             "kafka": {"bootstrap.servers": addresses.bootstrap_servers},
             "connect": {"url": addresses.connect_url},

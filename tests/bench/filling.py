@@ -20,12 +20,10 @@ from connectors.apply import apply
 from connectors.client import ConnectClient
 from connectors.definition import Definition, load
 from connectors.secrets import in_folder
-from tests.bench.wide import table_sql
+from tests.bench.tables import TRADES, table_sql
 
 HERE = Path(__file__).parent
 CUSTOMERS = 10_000
-TRADES = 12
-"""Columns of the table in ``trades.sql``."""
 DEFINITION = """\
 name: {name}
 kind: postgres
@@ -100,8 +98,8 @@ def database(stack: Stack, name: str, columns: int = TRADES) -> None:
     connection.close()
     connection = admin(stack, name)
     with connection.cursor() as cursor:
-        table = (HERE / "trades.sql").read_text() if columns == TRADES else table_sql(columns)
-        cursor.execute((HERE / "source.sql").read_text().replace("{database}", name).replace("{table}", table))
+        sql = (HERE / "source.sql").read_text()
+        cursor.execute(sql.replace("{database}", name).replace("{table}", table_sql(columns)))
     connection.close()
 
 

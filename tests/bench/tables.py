@@ -1,12 +1,34 @@
-"""The benchmark's table in other widths: five columns that every width has, then columns of many types in turn."""
+"""The table that the benchmark fills: twelve columns, or in other widths five and then columns of many types in turn."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+TRADES = 12
+"""Columns of the table that is filled when no other width is asked for."""
+HERE = Path(__file__).parent
+ACCOUNT = "'ACC-' || lpad((c * 2 + n % 2)::text, 9, '0')"
+HOLDER = "'Customer Number ' || c || ' of the Bench'"
+TWELVE = (
+    ("trade_id", "bigint PRIMARY KEY", "n"),
+    ("customer_id", "int NOT NULL", "c"),
+    ("account", "text NOT NULL", ACCOUNT),
+    ("holder", "text NOT NULL", HOLDER),
+    ("note", "text NOT NULL", "'note ' || md5(n::text)"),
+    ("symbol", "text NOT NULL", "'SYM' || n % 500"),
+    ("side", "text NOT NULL", "CASE WHEN n % 3 = 0 THEN 'sell' ELSE 'buy' END"),
+    ("quantity", "int NOT NULL", "n % 1000 + 1"),
+    ("price", "numeric(18, 6) NOT NULL", "(n % 100000)::numeric / 1000 + 1"),
+    ("status", "text NOT NULL", "'new'"),
+    ("placed_at", "timestamptz NOT NULL", "now()"),
+    ("updated_at", "timestamptz NOT NULL", "now()"),
+)
+TWELVE_CHANGED = "status = 'filled', quantity = quantity + 1, price = price + 0.25, updated_at = clock_timestamp()"
 FIRST = (
     ("trade_id", "bigint PRIMARY KEY", "n"),
     ("customer_id", "int NOT NULL", "c"),
-    ("account", "text NOT NULL", "'ACC-' || lpad((c * 2 + n % 2)::text, 9, '0')"),
-    ("holder", "text NOT NULL", "'Customer Number ' || c || ' of the Bench'"),
+    ("account", "text NOT NULL", ACCOUNT),
+    ("holder", "text NOT NULL", HOLDER),
     ("status", "text NOT NULL", "'new'"),
 )
 TYPES = (
@@ -44,44 +66,28 @@ tables:
 
 def _columns(width: int) -> list[tuple[str, str, str]]:
     """Name, type and SQL expression (over row number n and customer c) of each column."""
+    if width == TRADES:
+        return list(TWELVE)
     more = range(width - len(FIRST))
     return [*FIRST, *((f"column_{n:02d}", *TYPES[n % len(TYPES)]) for n in more)]
 
 
 def table_sql(width: int) -> str:
-    """The table and the procedures ``fill`` and ``change``, as the 12-column table of ``source.sql`` has them."""
+    """The table and its procedures ``fill`` and ``change``."""
     columns = _columns(width)
-    declared = ", ".join(f"{name} {kind}" for name, kind, _ in columns)
-    values = ", ".join(value for _, _, value in columns)
-    return f"""
-CREATE TABLE public.trades ({declared});
-CREATE PROCEDURE public.fill(p_rows int, p_size int, p_customers int) LANGUAGE plpgsql AS $$
-BEGIN
-    FOR head IN 0 .. p_rows - 1 BY p_size LOOP
-        INSERT INTO public.trades SELECT {values}
-          FROM generate_series(head, least(head + p_size, p_rows) - 1) AS n,
-               LATERAL (SELECT hashint4(n)::bigint & 2147483647) AS h (v), LATERAL (SELECT (h.v % p_customers)::int) AS k (c);
-        COMMIT;
-    END LOOP;
-END
-$$;
-CREATE PROCEDURE public.change(p_rows int, p_size int, p_seed float8) LANGUAGE plpgsql AS $$
-DECLARE
-    keys bigint[];
-BEGIN
-    PERFORM setseed(p_seed);
-    SELECT array_agg(n ORDER BY random()) INTO keys FROM generate_series(0, p_rows - 1) AS n;
-    FOR head IN 1 .. p_rows BY p_size LOOP
-        UPDATE public.trades SET status = 'filled' WHERE trade_id = ANY (keys[head : head + p_size - 1]);
-        COMMIT;
-    END LOOP;
-END
-$$;
-"""
+    return (
+        (HERE / "table.sql")
+        .read_text()
+        .replace("{columns}", ", ".join(f"{name} {kind}" for name, kind, _ in columns))
+        .replace("{values}", ", ".join(value for _, _, value in columns))
+        .replace("{changed}", TWELVE_CHANGED if width == TRADES else "status = 'filled'")
+    )
 
 
 def policy_text(name: str, width: int) -> str:
-    """One token, one sealed column, the rest clear."""
+    """Of the twelve columns one token and two sealed; of other widths one of each; the rest clear."""
+    if width == TRADES:
+        return (HERE / "policy.yaml").read_text().format(name=name)
     protected = {"account", "holder"}
     clear = "\n".join(f"      {column}: clear" for column, _, _ in _columns(width) if column not in protected)
     return POLICY.format(name=name, clear=clear)
