@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from cdc.absence import Absent
 from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Truncate
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedEvent, ProtectedTable
@@ -93,6 +94,7 @@ class Batch:
     suspended: Mapping[str, tuple[str, str, int]]
     heads: Mapping[tuple[str, str], tuple[int, int]] = field(repr=False)
     columns: Mapping[str, str] = field(default_factory=dict)
+    absent: Sequence[Absent] = ()
 
     @property
     def records(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cdc.absence import Absent
 from cdc.batch import StateChange
 from cdc.protect import ProtectedEvent, ProtectedTable
 
@@ -15,6 +16,7 @@ class LastImages:
         self.changes: dict[ProtectedTable, dict[str, StateChange]] = {}
         self.truncated: dict[str, int] = {}
         self.missed: dict[str, tuple[str, str, int]] = {}
+        self.gone: list[Absent] = []
         self._suspended = suspended
 
     def change(self, event: ProtectedEvent, seq: int, version: int | None) -> None:
@@ -39,6 +41,13 @@ class LastImages:
         for version, rows in self.changes.items():
             if version.table == table and version.keyless:
                 rows.clear()
+
+    def absent(self, row: Absent) -> None:
+        """A row that a re-snapshot did not show is gone."""
+        if row.table in self._suspended:
+            self.missed.setdefault(row.table, (*self._suspended[row.table], row.seq))
+        else:
+            self.gone.append(row)
 
     def _forget_in_other_versions(self, table: ProtectedTable, key: str) -> None:
         for other, rows in self.changes.items():

@@ -17,7 +17,6 @@ from cdc.warehouse.sqlstate import classify
 
 LONGEST_NAME = 63
 """Bytes of a PostgreSQL identifier (NAMEDATALEN - 1)."""
-RESERVED = frozenset({"_key", "_version", "_seq", "_committed_at", "_deleted", "_copies"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,7 @@ class Projections:
         misfit = _misfit(table, state)
         if misfit is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
-                self._define(
-                    table, _listed({c.name: (c.type, c.protect) for c in table.state_columns if c.name not in RESERVED})
-                )
+                self._define(table, _listed({c.name: (c.type, c.protect) for c in table.state_columns}))
             self.suspended[table.table] = misfit
             return
         known = dict(state.columns) if state else {}
@@ -137,8 +134,6 @@ class Projections:
 def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] | None:
     """Why this version of a table cannot be projected into its state table: a stable code and a sentence, or None."""
     names = {column.name for column in table.state_columns}
-    if reserved := sorted(names & RESERVED):
-        return "reserved-column", f"column {reserved[0]} has the name of a column that state tables add"
     if state is None:
         return None
     if state.keyless != table.keyless or state.key != table.version.key:

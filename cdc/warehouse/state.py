@@ -11,6 +11,7 @@ from cdc.batch import Batch, StateChange
 from cdc.copytext import NULL, escape
 from cdc.errors import Halted
 from cdc.protect import ProtectedTable
+from cdc.warehouse.absence import apply_absent
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted, state_name
 
@@ -55,13 +56,19 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
             " WHERE log = %s AND table_name = %s AND suspended_code IS NULL",
             (code, message, seq, log, table),
         )
+    used: set[str] = set()
     for protected, changes in batch.changes.items():
         if changes:
-            _apply(cursor, log, protected, changes)
+            _apply(cursor, log, protected, changes, used)
+    apply_absent(cursor, log, batch.absent)
 
 
 def _apply(
-    cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, changes: Mapping[str, StateChange]
+    cursor: psycopg2.extensions.cursor,
+    log: str,
+    table: ProtectedTable,
+    changes: Mapping[str, StateChange],
+    used: set[str],
 ) -> None:
     names = [quoted(column.name) for column in table.state_columns]
     target = f"{quoted(log + '_state')}.{quoted(state_name(table))}"
@@ -73,6 +80,9 @@ def _apply(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
         f" AS SELECT {own}{listed} FROM {target} WITH NO DATA"
     )
+    if stage in used:  # by another version of this table with the same columns (a snapshot describes some otherwise)
+        cursor.execute(f"DELETE FROM {stage}")
+    used.add(stage)
     _stage(cursor, stage, table.keyless, changes)
     parts = {"table": target, "columns": listed, "stage": stage}
     if table.keyless:

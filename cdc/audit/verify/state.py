@@ -8,6 +8,7 @@ batches were cut, so only that an entry gave such a row is checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from .schemas import Schemas, TableVersion
 
 _OWN = 5
 """Columns that every state table has, before those of the source."""
+_OWN_NAME = re.compile(r"_(key|version|seq|committed_at|deleted|copies)_+")
 _TOGETHER = 500
 """Rows whose entries are asked for at a time."""
 
@@ -56,7 +58,8 @@ class StateCheck:
         self._schemas = schemas
         self._entries_at = entries_at
         self._say = say
-        rules = [(name, text.same(kind)) for name, kind in stated.columns]
+        self._columns = [(_of_source(name), kind) for name, kind in stated.columns]
+        rules = [(name, text.same(kind)) for name, kind in self._columns]
         self._rules = [(at, name, rule) for at, (name, rule) in enumerate(rules) if rule is not None]
         self._unknown = tuple(name for name, rule in rules if rule is None)
         self._cells = 0
@@ -112,6 +115,9 @@ class StateCheck:
     def _images(self, one: _Wanted, stored: tuple[str, str | None] | None) -> None:
         """The columns of a row against its entry."""
         entry = entries.again(*stored) if stored is not None else {}
+        if entry.get("kind") == "absent" and entry.get("table") == self._stated.table:
+            self._absent(one, entry)
+            return
         version = self._schemas.version(entry) if entry.get("table") == self._stated.table else None
         image = _image(one, entry, version) if version is not None else None
         if image is None or version is None:
@@ -122,12 +128,27 @@ class StateCheck:
         ]
         if one.row[2] != entry.get("committed_at"):
             differing.append("_committed_at")
-        absent = version.kept() - {name for name, _ in self._stated.columns}
+        absent = version.kept() - {name for name, _ in self._columns}
         self._cells += len(self._rules)
         if differing:
             self._say(one.seq, one.key, f"columns that do not show what the entry holds: {', '.join(differing)}")
         if absent:
             self._say(one.seq, one.key, f"the state table lacks columns of the entry: {', '.join(sorted(absent))}")
+
+
+    def _absent(self, one: _Wanted, entry: dict[str, Any]) -> None:
+        """A row that a re-snapshot did not show: its key is left; without a key, nothing of its columns changes."""
+        if row_key(entry) != one.key:
+            self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
+        elif not self._stated.keyless:
+            image = dict(zip(self._stated.key, entry["key"], strict=False))
+            self._cells += len(self._rules)
+            differing = [
+                name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[_OWN + at], rule)
+            ]
+            if differing:
+                cause = f"columns that do not show what the entry holds: {', '.join(differing)}"
+                self._say(one.seq, one.key, cause)
 
 
 def _image(one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[str, Any] | None:
@@ -144,6 +165,11 @@ def _image(one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[s
             image: dict[str, Any] = entry[side]
             return image
     return None
+
+
+def _of_source(name: str) -> str:
+    """The source's name of a state column: one ``_`` less where it is named like a column that state tables add."""
+    return name[:-1] if _OWN_NAME.fullmatch(name) else name
 
 
 def _seqs(chunk: list[_Wanted]) -> list[int]:
