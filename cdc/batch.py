@@ -66,7 +66,8 @@ class EntryRow(msgspec.Struct, frozen=True, gc=False):
 class StateChange(msgspec.Struct, gc=False):
     """The last image of one row key in a batch (``copies`` is the change of the count, for rows without a key).
 
-    ``line``: a line of COPY's text format with the columns of the state table.
+    ``line``: a line of COPY's text format with the columns of the state table. ``unsent``: those of them that the
+    source did not send, so that state keeps what it has.
     """
 
     seq: int
@@ -75,6 +76,7 @@ class StateChange(msgspec.Struct, gc=False):
     line: str
     deleted: bool = False
     copies: int = 0
+    unsent: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"StateChange(seq={self.seq}, version={self.version})"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from cdc.absence import Absent
 from cdc.batch import StateChange
 from cdc.protect import ProtectedEvent, ProtectedTable
+from cdc.unsent import keep_unsent, newest
 
 
 class LastImages:
@@ -27,9 +28,13 @@ class LastImages:
         elif table.keyless:
             self._copies(event, seq)
         else:
+            row = StateChange(seq, version, event.origin.committed_at, event.state, deleted=event.operation == "d")
+            if event.before_missing:
+                same = [each for each in self.changes if each.table == table.table]
+                before = newest(self.changes, same, event.key, self.truncated.get(table.table, -1))
+                keep_unsent(event, row, before)
             if len(self.changes) > 1:
                 self._forget_in_other_versions(table, event.key)
-            row = StateChange(seq, version, event.origin.committed_at, event.state, deleted=event.operation == "d")
             self.changes.setdefault(table, {})[event.key] = row
 
     def truncate(self, table: str, seq: int) -> None:

@@ -100,7 +100,7 @@ TYPES = (
     Type("varchar(20)", lambda random: text_literal(random.choice(_TEXTS)[:20])),
     Type("char(5)", _of("'a'", "'abcde'", "''"), sealable=False),
     Type("uuid", _uuid),
-    Type("date", _of("'2024-02-29'", "'0044-03-15 BC'", "'9999-12-31'", "'0001-01-01'")),
+    Type("date", _of("'2024-02-29'", "'9999-12-31'", "'0001-01-01'")),
     Type("time", _of("'00:00'", "'23:59:59.999999'", "'12:30:00.5'")),
     Type("timestamp", _of("'2024-02-29 12:00:00.123456'", "'infinity'", "'-infinity'", "'0044-03-15 12:00 BC'", "'1969-12-31 23:59:59.999999'")),
     Type("timestamptz", _of("'2024-02-29 12:00:00.123456+02'", "'infinity'", "'-infinity'", "'1969-12-31 23:59:59.999999Z'", "'2024-10-27 02:30:00+01'")),
@@ -117,7 +117,7 @@ TYPES = (
     Type("tsvector", _of("'a b c'", "'a:1 b:2A'")),
 )  # fmt: skip
 OPEN_TYPES = {
-    "infinite-date": Type("date", _of("'2024-02-29'", "'infinity'", "'-infinity'")),
+    "odd-date": Type("date", _of("'2024-02-29'", "'infinity'", "'-infinity'", "'0044-03-15 BC'")),
     "money": Type("money", _of("'1.50'", "'-12345.67'"), sealable=False),
     "point": Type("point", _of("'(1,2)'", "'(-0.5,1e10)'"), sealable=False),
     "bit": Type("bit(8)", _of("B'00000000'", "B'10101010'"), sealable=False),

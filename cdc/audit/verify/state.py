@@ -20,6 +20,7 @@ from .history import GONE, Rows, Table
 from .keyless import key_of
 from .rows import EntriesAt, StateRow, StateTable
 from .schemas import Schemas, TableVersion
+from .values import UNAVAILABLE
 
 _OWN = 5
 """Columns that every state table has, before those of the source."""
@@ -123,6 +124,8 @@ class StateCheck:
         if image is None or version is None:
             self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
             return
+        if UNAVAILABLE in image.values():
+            image = self._sent(entry, image)
         differing = [
             name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[_OWN + at], rule)
         ]
@@ -135,6 +138,21 @@ class StateCheck:
         if absent:
             self._say(one.seq, one.key, f"the state table lacks columns of the entry: {', '.join(sorted(absent))}")
 
+
+    def _sent(self, entry: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
+        """The image with what the source did not send taken from the newest version before that has it."""
+        found = dict(image)
+        while UNAVAILABLE in found.values() and entry.get("prev") is not None:
+            if int(entry["prev"]) <= self._rows.truncated:
+                break
+            earlier = [entries.again(text_, body) for _, text_, body in self._entries_at([int(entry["prev"])])]
+            if not earlier or "after" not in earlier[0]:
+                break
+            entry = earlier[0]
+            for name, value in found.items():
+                if value == UNAVAILABLE and name in entry["after"]:
+                    found[name] = entry["after"][name]
+        return found
 
     def _absent(self, one: _Wanted, entry: dict[str, Any]) -> None:
         """A row that a re-snapshot did not show: its key is left; without a key, nothing of its columns changes."""
