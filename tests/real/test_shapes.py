@@ -26,8 +26,8 @@ CREATE TABLE one.parted (id int, at date, v text, PRIMARY KEY (id, at)) PARTITIO
 CREATE TABLE one.parted_2025 PARTITION OF one.parted FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE TABLE one.parted_2026 PARTITION OF one.parted FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE one.made (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED, s serial);
-CREATE TABLE one.narrow (only text);
-CREATE TABLE one.key_alone (only int PRIMARY KEY);
+CREATE TABLE one.narrow (solo text);
+CREATE TABLE one.key_alone (solo int PRIMARY KEY);
 CREATE TABLE one.wide (id int PRIMARY KEY, {", ".join(f"c{n} int" for n in range(WIDE - 1))});
 CREATE TABLE one.widest (id int PRIMARY KEY, {", ".join(f"c{n} boolean" for n in range(1599))});
 CREATE TABLE one.parent (id int PRIMARY KEY);
@@ -58,7 +58,7 @@ INIT: list[str] = []
 @pytest.fixture(scope="module")
 def shaped(stack: Stack) -> Iterator[Own]:
     with own_source(stack) as own:
-        own.run(*SCHEMA.split(";\n"))
+        own.run(*(part for part in SCHEMA.split(";\n") if part.strip()))
         connection = psycopg2.connect(own.admin_dsn)
         connection.cursor().execute("CREATE TEMPORARY TABLE passing (id int)")
         connection.commit()
@@ -101,8 +101,8 @@ def test_tables_of_every_shape_come_through(shaped: Own) -> None:
     shaped.run(
         "UPDATE one.item SET v = 'changed'", 'DELETE FROM "Two".item', "INSERT INTO two.item VALUES (2, NULL)",
         "UPDATE one.made SET a = a + 10", "INSERT INTO one.made (a) VALUES (9)",
-        "INSERT INTO one.narrow VALUES ('x')", "DELETE FROM one.narrow WHERE only IS NULL", "UPDATE one.narrow SET only = 'y' WHERE ctid = (SELECT min(ctid) FROM one.narrow)",
-        "UPDATE one.key_alone SET only = 4 WHERE only = 2", "DELETE FROM one.key_alone WHERE only = 1",
+        "INSERT INTO one.narrow VALUES ('x')", "DELETE FROM one.narrow WHERE solo IS NULL", "UPDATE one.narrow SET solo = 'y' WHERE ctid = (SELECT min(ctid) FROM one.narrow)",
+        "UPDATE one.key_alone SET solo = 4 WHERE solo = 2", "DELETE FROM one.key_alone WHERE solo = 1",
         f"UPDATE one.wide SET c1 = 8, c{WIDE - 2} = NULL", "INSERT INTO one.wide (id) VALUES (2)", "UPDATE one.widest SET c7 = true",
     )  # fmt: skip
     same(shaped)
@@ -170,7 +170,7 @@ def test_a_re_snapshot_after_a_loss_calls_absent_what_is_gone(shaped: Own) -> No
         client.delete_offsets(shaped.name)
         _drop_slot(shaped)
         shaped.run(
-            "DELETE FROM one.key_alone WHERE only = 3", "INSERT INTO one.key_alone VALUES (33)",
+            "DELETE FROM one.key_alone WHERE solo = 3", "INSERT INTO one.key_alone VALUES (33)",
             "DELETE FROM one.narrow WHERE ctid = (SELECT min(ctid) FROM one.narrow)", "UPDATE public.item SET v = 'unseen'",
         )  # fmt: skip
         client.resume(shaped.name)
