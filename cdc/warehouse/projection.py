@@ -15,6 +15,8 @@ import psycopg2
 from cdc.protect import ProtectedTable
 from cdc.warehouse.sqlstate import classify
 
+MOST_COLUMNS = 1_595
+"""PostgreSQL's limit of 1,600 columns less the five of every state table."""
 LONGEST_NAME = 63
 """Bytes of a PostgreSQL identifier (NAMEDATALEN - 1)."""
 
@@ -67,7 +69,8 @@ class Projections:
         misfit = _misfit(table, state)
         if misfit is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
-                self._define(table, _listed({c.name: (c.type, c.protect) for c in table.state_columns}))
+                kept = table.state_columns if len(table.state_columns) <= MOST_COLUMNS else table.state_columns[:1]
+                self._define(table, _listed({c.name: (c.type, c.protect) for c in kept}))
             self.suspended[table.table] = misfit
             return
         known = dict(state.columns) if state else {}
@@ -134,6 +137,8 @@ class Projections:
 def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] | None:
     """Why this version of a table cannot be projected into its state table: a stable code and a sentence, or None."""
     names = {column.name for column in table.state_columns}
+    if len(names | (state.columns.keys() if state else set())) > MOST_COLUMNS:
+        return "too-many-columns", f"it has {len(names)} columns; a state table holds {MOST_COLUMNS} of its source"
     if state is None:
         return None
     if state.keyless != table.keyless or state.key != table.version.key:
