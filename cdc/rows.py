@@ -10,7 +10,7 @@ import msgspec
 
 from cdc.envelope import Block, Malformed, SourceInfo, origin_of
 from cdc.event import KEY_CHANGE, ChangeEvent, Column, Event, Image, Operation, Record, TableVersion, Truncate, Value
-from cdc.values import INTEGERS, TEXTS, field_type, from_json, value_of
+from cdc.values import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
 
 PLACEHOLDER = "__debezium_unavailable_value"
 UNAVAILABLE: Value = {"unavailable": "toast"}
@@ -104,8 +104,8 @@ class RowDecoder:
         """The other half's key of a key change (Debezium headers ``__debezium.newkey`` and ``__debezium.oldkey``)."""
         for name, content in record.headers:
             if name in KEY_CHANGE:
-                fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-                return tuple(from_json(bytes(fields[column])) for column in self.version.key)
+                fields = from_header(content)
+                return tuple(fields[column] for column in self.version.key)
         return None
 
 

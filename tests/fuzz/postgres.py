@@ -135,4 +135,4 @@ def key_literal(kind: Type, number: int) -> str:
         return f"date '2000-01-01' + {number}"
     if kind.sql in {"integer", "bigint"}:
         return str(number)
-    return text_literal(f"k{number}é" if number % 3 else f" {number}'\\")
+    return text_literal(f"k{number}\té\n" if number % 3 else f" {number}'\\")

@@ -132,7 +132,7 @@ class Scenario:
                 parts.append(
                     f"FOREIGN KEY ({quoted(first.name)}) REFERENCES {other.sql} ({quoted(other.key[0])}) ON DELETE {action} ON UPDATE CASCADE"
                 )
-                table.parent = f"(SELECT {quoted(other.key[0])} FROM {other.sql} ORDER BY md5({quoted(other.key[0])}::text || '%d') LIMIT 1)"
+                table.parent = f"(SELECT {quoted(other.key[0])} FROM {other.sql} ORDER BY md5({quoted(other.key[0])}::text || '<n>') LIMIT 1)"
                 return
 
     def _partition(self, table: Table, *, hashed: bool) -> None:
@@ -189,7 +189,7 @@ class Scenario:
         random = self._random
         if table.key and column.name in table.key:
             if table.parent is not None and column.name == table.key[0]:
-                return table.parent % random.randrange(100)
+                return table.parent.replace("<n>", str(random.randrange(100)))
             table.next_key += 1
             return db.key_literal(column.type, table.next_key if random.random() < 0.95 else random.randrange(1, table.next_key + 1))
         if column.nullable and random.random() < 0.25:
