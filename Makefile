@@ -14,7 +14,7 @@ help: ## Show the targets
 
 setup: $(STAMP) ## Make .venv with the pinned dependencies (a JRE too, if no Java >= 17 is here)
 
-$(STAMP): pyproject.toml constraints.txt .ci/setup
+$(STAMP): pyproject.toml constraints.txt .ci/setup $(wildcard cdc/native/src/*.rs cdc/native/Cargo.toml cdc/native/crates.lock)
 	@VENV=$(VENV) sh .ci/setup
 	@touch $@
 

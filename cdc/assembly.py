@@ -13,7 +13,7 @@ from msgspec import Raw
 from cdc.absence import Absent, Unseen, members
 from cdc.batch import Batch, Standing
 from cdc.copytext import escape
-from cdc.drafts import ChangeDraft, Draft, Drafts, draft_change
+from cdc.drafts import AnyChangeDraft, Draft, Drafts, draft_change
 from cdc.entry import End as FoldedEnd
 from cdc.entry import Transaction, canonical, qualified_name
 from cdc.errors import Halted, LedgerError
@@ -234,7 +234,7 @@ class Assembly:
         self._seq += 1
         return seq, self._ordered_at
 
-    def _add(self, seq: int, draft: Draft | ChangeDraft, origin: Origin) -> None:
+    def _add(self, seq: int, draft: Draft | AnyChangeDraft, origin: Origin) -> None:
         transaction = origin.transaction
         if transaction is not None:
             if self._open != transaction.id:

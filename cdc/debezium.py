@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from cdc.envelope import Malformed, MessageEnvelope, SourceInfo, origin_of, transaction_id
+from cdc.envelope import Malformed, MessageEnvelope, OtherTable, origin_of, transaction_id
 from cdc.errors import RecordError
 from cdc.event import Baseline, Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Record, Skipped
 from cdc.rows import RowDecoder, table_version
@@ -35,6 +35,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._known: list[tuple[bytes, bytes, Decode]] = []
+        self._namesakes: dict[tuple[bytes, bytes, str, str], Decode] = {}
         self._deleted: bytes | None = None
         self.completions = 0
         """Ends of snapshots decoded so far."""
@@ -62,7 +63,11 @@ class Decoder:
         if value[-1:] != b"}":
             raise Malformed("not-connect-json")
         prefix, decode = self._decoder(record, value)
-        event = decode(record, memoryview(value)[len(prefix) : -1])
+        payload = memoryview(value)[len(prefix) : -1]
+        try:
+            event = decode(record, payload)
+        except OtherTable:
+            event = self._namesake(record, value, len(prefix))(record, payload)
         if type(event) is ChangeEvent:
             self._deleted = _key_digest(record) if event.operation == "d" else None
         elif type(event) is not Skipped:  # a heartbeat may stand between a delete and its tombstone
@@ -70,6 +75,22 @@ class Decoder:
             if type(event) is Baseline and event.notification == "COMPLETED":
                 self.completions += 1
         return event
+
+    def _namesake(self, record: Record, value: bytes, length: int) -> Decode:
+        """The decoder of another table under the same schema: Debezium joins schema and table with a dot, so tables
+        ``"a.b".c`` and ``a."b.c"`` have schemas of the same bytes.
+        """
+        source = _placed.decode(memoryview(value)[length:-1]).source
+        key = record.key or b""
+        key_at = key.find(_SPLIT) if key else 0
+        name = (value[:length], key[:key_at], source.schema, source.table)
+        if name not in self._namesakes:
+            at = length - len(_SPLIT)
+            described = _schema(value[:at]).get("name") or ""
+            if not described.endswith(f".{source.schema}.{source.table}.Envelope"):
+                raise OtherTable
+            self._namesakes[name] = _decoder_for(value, at, _schema(key[:key_at]) if key else None)
+        return self._namesakes[name]
 
     def _tombstone(self, record: Record) -> Event:
         """A null value is legal right after the delete of the same Kafka key, and nowhere else."""
@@ -118,15 +139,21 @@ def _decoder_for(value: bytes, at: int, key_schema: dict[str, Any] | None) -> De
     name = schema.get("name") or ""
     if name.endswith(".Envelope"):
         source = _placed.decode(memoryview(value)[at + len(_SPLIT) : -1]).source
-        return RowDecoder(table_version(schema, key_schema, (source.schema, source.table))).decode
+        return RowDecoder(table_version(schema, key_schema, (source.schema, source.table), source.connector)).decode
     try:
         return _OTHERS[name]
     except KeyError:
         raise Malformed("unknown-record-type") from None
 
 
+class _Place(msgspec.Struct, frozen=True):
+    schema: str
+    table: str
+    connector: str = "postgresql"
+
+
 class _Placed(msgspec.Struct, frozen=True):
-    source: SourceInfo
+    source: _Place
 
 
 class _Collection(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from binascii import hexlify
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,10 @@ from cdc.entry import MAX_ENTRY, ChangeForm, End, Entry, Flag, Transaction, enco
 from cdc.identity import EntryIdentity
 from cdc.protect import ProtectedEvent
 
+if TYPE_CHECKING:
+    from cdc.native._kernel import Draft as NativeDraft
+
+AnyChangeDraft: TypeAlias = "ChangeDraft | NativeDraft"
 _PROJECTED = (
     "committed_at", "table_name", "row_key", "operation", "version", "prev", "transaction_id", "subject",
     "subject_before", "kafka_offset",
@@ -65,11 +69,15 @@ class ChangeDraft(msgspec.Struct, gc=False):
 
     def finish(self) -> tuple[EntryRow, str | None]:
         """Its row, and its body where it needs one."""
-        entry, body = self.head + ChangeForm.tail(self.transaction, self.end, self.version), None
-        if len(entry) > MAX_ENTRY:
-            entry, body = encode(msgspec.json.decode(entry, type=Entry))
-        hashed = leaf(entry)
-        return EntryRow(b"%b\t%b\t\\\\x%b" % (self.columns, _copied(entry), hexlify(hashed)), hashed), _decoded(body)
+        return _change_row(self.columns, self.head + ChangeForm.tail(self.transaction, self.end, self.version))
+
+
+def _change_row(columns: bytes, entry: bytes) -> tuple[EntryRow, str | None]:
+    body = None
+    if len(entry) > MAX_ENTRY:
+        entry, body = encode(msgspec.json.decode(entry, type=Entry))
+    hashed = leaf(entry)
+    return EntryRow(b"%b\t%b\t\\\\x%b" % (columns, _copied(entry), hexlify(hashed)), hashed), _decoded(body)
 
 
 def draft_change(
@@ -82,8 +90,21 @@ def draft_change(
     epoch: str | None,
     replay_of: str | None,
     head_of_row: tuple[int, int | None] | None,
-) -> ChangeDraft:
+) -> AnyChangeDraft:
     """The draft of a change. ``head_of_row``: its version and prev, where it has them."""
+    form = identity.native(event.table, _change_row)
+    if form is not None:
+        made = form.draft(
+            event,
+            seq=seq,
+            ordered_at=ordered_at,
+            ordinal=ordinal,
+            epoch=epoch,
+            replay_of=replay_of,
+            head_of_row=head_of_row,
+        )
+        if made is not None:
+            return made
     origin, table = event.origin, event.table
     captured_at, committed_at = origin.captured_at or 0, origin.committed_at or 0
     key = event.key.encode()
@@ -142,10 +163,10 @@ class Drafts:
     def __init__(self) -> None:
         self.rows: list[EntryRow] = []
         self.bodies: list[tuple[int, str]] = []
-        self._waiting: list[tuple[int, Draft | ChangeDraft]] = []
-        self._foldable: Draft | ChangeDraft | None = None
+        self._waiting: list[tuple[int, Draft | AnyChangeDraft]] = []
+        self._foldable: Draft | AnyChangeDraft | None = None
 
-    def add(self, seq: int, draft: Draft | ChangeDraft, *, foldable: bool) -> None:
+    def add(self, seq: int, draft: Draft | AnyChangeDraft, *, foldable: bool) -> None:
         """Take a draft; ``foldable`` when the end of its transaction may be folded into it."""
         if foldable:
             self.finish()

@@ -13,6 +13,13 @@ class Malformed(ValueError):
     """A reason word for a record that cannot be decoded; never content."""
 
 
+class OtherTable(Malformed):
+    """The source block names another table than the one that a decoder was made for."""
+
+    def __init__(self) -> None:
+        super().__init__("schema-of-another-table")
+
+
 class SourceInfo(msgspec.Struct, frozen=True, gc=False):
     """Debezium's ``source`` block, what is used of it. LSNs are integers, ``sequence`` is JSON inside a string."""
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cdc.entry import ChangeForm
+import msgspec
+
+from cdc import native
+from cdc.batch import EntryRow
+from cdc.entry import MAX_ENTRY, ChangeForm
 from cdc.event import Origin
 from cdc.protect import ProtectedTable
 
+if TYPE_CHECKING:
+    from cdc.native._kernel import Form
+
+LongRow: TypeAlias = Callable[[bytes, bytes], tuple[EntryRow, str | None]]
+"""COPY fields before an entry, and the entry → its row, and its body where it needs one."""
+_json = msgspec.json.Encoder().encode
 _BLOCK = 64
 """Bytes of a block of SHA-256 (RFC 2104, B)."""
 
@@ -39,6 +50,8 @@ class EntryIdentity:
         self._inner = sha256(bytes(byte ^ 0x36 for byte in key))
         self._outer = sha256(bytes(byte ^ 0x5C for byte in key))
         self._forms: dict[ProtectedTable, ChangeForm] = {}
+        self._salt_key = salt_key
+        self._native: dict[ProtectedTable, Form | None] = {}
 
     def members(self, origin: Origin, ordinal: int) -> dict[str, Any]:
         """The members that every record-borne entry has."""
@@ -67,6 +80,35 @@ class EntryIdentity:
                 schema=table.schema_digest,
                 plan=table.plan_digest,
             )
+        return form
+
+    def native(self, table: ProtectedTable, long: LongRow) -> Form | None:
+        """The native kernel's form of changes of this table version; None where there is none, or rows have no key."""
+        try:
+            return self._native[table]
+        except KeyError:
+            form = self._native[table] = self._native_form(table, long)
+            return form
+
+    def _native_form(self, table: ProtectedTable, long: LongRow) -> Form | None:
+        kernel = native.kernel()
+        if kernel is None or table.keyless:
+            return None
+        form: Form = kernel.Form(
+            origin=_json(self._identity.origin),
+            partition=_json(str(self._identity.partition)),
+            plan=_json(table.plan_digest),
+            schema=_json(table.schema_digest),
+            table=_json(table.table),
+            topic_id=_json(self._identity.topic_id),
+            copied_name=table.copied_name,
+            place=self._place.encode(),
+            salt_key=self._salt_key,
+            row=EntryRow,
+            tail=ChangeForm.tail,
+            long=long,
+            longest=MAX_ENTRY,
+        )
         return form
 
     def salt(self, offset: int, ordinal: int) -> str:

@@ -8,8 +8,22 @@ from typing import Any
 
 import msgspec
 
-from cdc.envelope import Block, Malformed, SourceInfo, origin_of
-from cdc.event import KEY_CHANGE, ChangeEvent, Column, Event, Image, Operation, Record, TableVersion, Truncate, Value
+from cdc import native
+from cdc.envelope import Block, Malformed, OtherTable, SourceInfo, origin_of
+from cdc.event import (
+    KEY_CHANGE,
+    ChangeEvent,
+    Column,
+    Event,
+    Image,
+    Operation,
+    Origin,
+    Record,
+    TableVersion,
+    Transaction,
+    Truncate,
+    Value,
+)
 from cdc.values import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
 
 PLACEHOLDER = "__debezium_unavailable_value"
@@ -28,17 +42,21 @@ _ROW_OPERATIONS: dict[str, Operation] = {"c": "c", "u": "u", "d": "d", "r": "r"}
 _UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
 
 
-def table_version(schema: dict[str, Any], key_schema: dict[str, Any] | None, place: tuple[str, str]) -> TableVersion:
-    """The table that an envelope's schema describes; ``place`` is its schema and name from the source block."""
+def table_version(
+    schema: dict[str, Any], key_schema: dict[str, Any] | None, place: tuple[str, str], connector: str = "postgresql"
+) -> TableVersion:
+    """The table that an envelope's schema describes; ``place`` is its schema and name from the source block, and
+    ``connector`` what the connector calls itself there.
+    """
     row = {field["field"]: field for field in schema["fields"]}["after"]
-    columns = tuple(_column(field) for field in row["fields"])
+    columns = tuple(_column(field, connector) for field in row["fields"])
     key = tuple(str(field["field"]) for field in key_schema["fields"]) if key_schema else ()
     if not set(key) <= {column.name for column in columns}:
         raise Malformed("key-column-not-in-row")
     return TableVersion(schema=place[0], name=place[1], columns=columns, key=key)
 
 
-def _column(field: dict[str, Any]) -> Column:
+def _column(field: dict[str, Any], connector: str) -> Column:
     parameters = field.get("parameters") or {}
     return Column(
         name=field["field"],
@@ -47,7 +65,17 @@ def _column(field: dict[str, Any]) -> Column:
         scale=parameters.get(_PARAMETER + "scale"),
         wire=field["type"],
         optional=bool(field["optional"]),
+        semantic=_semantic(field),
+        connector=connector,
     )
+
+
+def _semantic(field: dict[str, Any]) -> str:
+    """The name of a field's schema; of an array the type and the name of its elements' schema."""
+    if field["type"] != "array":
+        return str(field.get("name") or "")
+    items = field.get("items") or {}
+    return f"{items.get('type', '')} {items.get('name') or ''}".strip()
 
 
 class RowDecoder:
@@ -74,6 +102,7 @@ class RowDecoder:
             gc=False,
         )  # fmt: skip
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(envelope)
+        self._native = _native_decode(version)
 
     def decode(self, record: Record, payload: memoryview) -> Event:
         """The change or truncate of one payload.
@@ -81,11 +110,16 @@ class RowDecoder:
         Raises:
             Malformed: an operation that is none of Debezium's, or no image where one must be.
         """
+        if self._native is not None and record.value is not None and not record.headers:
+            start = len(record.value) - 1 - len(payload)
+            made = self._native(record.value, start, record.offset, record.timestamp_ms)
+            if made is not None:
+                return made
         envelope = self._decoder.decode(payload)
         source, version = envelope.source, self.version
         origin = origin_of(record, source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
         if source.table != version.name or source.schema != version.schema:
-            raise Malformed("schema-of-another-table")
+            raise OtherTable
         if envelope.op == "t":
             return Truncate(origin, source.schema, source.table)
         operation = _ROW_OPERATIONS.get(envelope.op)
@@ -107,6 +141,25 @@ class RowDecoder:
                 fields = from_header(content)
                 return tuple(fields[column] for column in self.version.key)
         return None
+
+
+def _native_decode(version: TableVersion) -> Callable[[bytes, int, int, int], ChangeEvent | None] | None:
+    """The native kernel's decoder of this table version, where there is one. None for what is not ordinary."""
+    kernel = native.kernel()
+    if kernel is None:
+        return None
+    wires = {**dict.fromkeys(TEXTS, "text"), **dict.fromkeys(INTEGERS, "integer"), "boolean": "boolean"}
+    rows = kernel.Rows(
+        columns=[(column.name, wires.get(column.wire, "")) for column in version.columns],
+        schema=version.schema,
+        name=version.name,
+        version=version,
+        origin=Origin,
+        transaction=Transaction,
+        event=ChangeEvent,
+    )
+    decode: Callable[[bytes, int, int, int], ChangeEvent | None] = rows.decode
+    return decode
 
 
 def _image_function(version: TableVersion) -> Callable[[Any], Image]:

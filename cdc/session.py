@@ -15,6 +15,7 @@ from typing import Self
 
 import psycopg2
 
+from cdc import native
 from cdc.absence import Unseen, completion
 from cdc.batch import Batch, cut
 from cdc.debezium import Decoder
@@ -37,6 +38,7 @@ from governance.errors import GovernanceError, StoreRestored, StoreUnavailable
 from governance.keys import Keys
 from governance.policy import Policy
 from governance.roots import Root
+from governance.seal import CellCipher
 from governance.store import StoreMark
 
 
@@ -106,7 +108,10 @@ class Session:
         store = StoreConnection(self._settings.privacy_dsn)
         opening.callback(store.close)
         try:
-            self._keys = Keys(store, self._settings.root, seen=StoreMark(*owned.privacy) if owned.privacy else None)
+            seen = StoreMark(*owned.privacy) if owned.privacy else None
+            kernel = native.kernel()
+            sealer = kernel.Cipher if kernel is not None else CellCipher
+            self._keys = Keys(store, self._settings.root, seen=seen, sealer=sealer)
             return self._keys.salt_key(owned.origin)
         except StoreRestored as error:
             raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
@@ -163,10 +168,8 @@ class Session:
         count = cut(self._events, inside=standing.open_transaction is not None, limit=limit)
         if count == 0:
             return
-        missed: list[Unseen] = []
         ready = count
-        if self._decoder.completions:
-            count, missed = self._end_of_snapshot(count)
+        count, missed = self._end_of_snapshot(ready)
         self._stream.confirm()
         events, offsets = self._events[:count], self._offsets[:count]
         del self._events[:count], self._offsets[:count]
@@ -179,6 +182,8 @@ class Session:
             raise
         except GovernanceError as error:
             raise Halted("protection", str(error), hint=error.hint) from None
+        if self._writer.refused:
+            self._suspend_refused()
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         for event in standing.unseen(changes):  # in order: a later version may add columns
             table = event.table
@@ -203,7 +208,7 @@ class Session:
         """Cut before the end of a snapshot, and after it: what one that is not the first did not show is asked of the
         log when all before its end is there.
         """
-        at = completion(self._events[:count])
+        at = completion(self._events[:count]) if self._decoder.completions else None
         if at is None:
             return count, []
         if at > 0:
@@ -213,6 +218,13 @@ class Session:
             return 1, []
         self._writer.drain()
         return 1, unseen(self._reader, self._settings.log)
+
+    def _suspend_refused(self) -> None:
+        """Take over the tables that the writer found to be refused, and say so once."""
+        for table, suspension in list(self._writer.refused.items()):
+            if table not in self._projections.suspended:
+                self._projections.suspended[table] = suspension
+                self._progress.note(f"state of {table} is suspended: {suspension[0]}: {suspension[1]}")
 
     def _tell(self, table: ProtectedTable) -> None:
         """Say what the policy does not know. It is protected all the same."""

@@ -17,7 +17,7 @@ from governance.cache import Recent
 from governance.connection import StoreConnection
 from governance.errors import CellError, GovernanceError
 from governance.roots import Root
-from governance.seal import CellCipher
+from governance.seal import CellCipher, Sealer
 from governance.store import KeyName, StoreMark
 from governance.vault import NewToken, Vault
 
@@ -61,17 +61,21 @@ class Keys:
         seen: StoreMark | None = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        sealer: Callable[[bytes, bytes], Sealer] = CellCipher,
     ) -> None:
         """Opens the store and checks it against ``seen``, the last mark that the warehouse has committed.
+
+        ``sealer`` makes what seals the cells of a data key, from the key and its cells' header.
 
         KeyringError when ``root`` is not this store's; StoreRestored when the store is another one or older than that.
         """
         limits = limits or Limits()
         self._vault = Vault(connection, root, seen)
+        self._sealer = sealer
         self._secrets: dict[tuple[str, str], bytes] = {}
         self._subjects: defaultdict[str, Recent[str, Subject]] = defaultdict(lambda: Recent(limits.subjects))
         self._data_keys: Recent[tuple[str, int], bytes] = Recent(limits.subjects)
-        self._ciphers: Recent[tuple[str, int], CellCipher] = Recent(limits.ciphers)
+        self._ciphers: Recent[tuple[str, int], Sealer] = Recent(limits.ciphers)
         self._tokens: defaultdict[str, Recent[str, str]] = defaultdict(lambda: Recent(limits.tokens))
         self._age, self._clock, self._filled_at = limits.age, clock, clock()
 
@@ -136,14 +140,14 @@ class Keys:
             self.ensure_subjects({type_: (text,)})
         return found
 
-    def cipher(self, subject: Subject, tier: int = 0) -> CellCipher:
+    def cipher(self, subject: Subject, tier: int = 0) -> Sealer:
         """Seals the cells of ``subject`` in ``tier``. A look-up once ensured; goes to the store otherwise."""
         name = (subject.label, tier)
         found = self._ciphers[name]
         if found is None:
             while (key := self._data_keys[name]) is None:
                 self._ensure_data_keys({name: subject})
-            found = CellCipher(key, seal.header(subject.id, tier, subject.generation))
+            found = self._sealer(key, seal.header(subject.id, tier, subject.generation))
             self._ciphers.put(name, found)
         return found
 

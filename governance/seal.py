@@ -6,6 +6,7 @@ Deterministic by design: an equal value in the same cell gives equal bytes. Pure
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -57,6 +58,14 @@ def associated_tail(source: str, table: str, column: str, row_key_canonical: byt
     ``row_key_canonical``: canonical bytes of the *protected* row key, an array; ``b"[]"`` for a table without a key.
     """
     return tail_prefix(source, table, column) + row_key_canonical + b"]"
+
+
+class Sealer(Protocol):
+    """Seals the cells of one data key."""
+
+    def seal(self, kind_and_plaintext: bytes, ad_tail: bytes, /) -> bytes:
+        """As :meth:`CellCipher.seal`."""
+        ...
 
 
 class CellCipher:

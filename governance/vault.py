@@ -17,7 +17,7 @@ from governance import seal, store, tokens
 from governance.connection import StoreConnection
 from governance.errors import CellError, GovernanceError, StoreRestored
 from governance.roots import Root
-from governance.seal import CellCipher
+from governance.seal import Sealer
 from governance.store import KeyName, StoreMark, SubjectRow, Wrapped
 from governance.wrap import SECRET_BYTES, KeyEncryptionKey, data_key_binding, kek_binding, secret_binding
 
@@ -33,7 +33,7 @@ class NewToken:
     text: str
     subject_id: bytes
     generation: int
-    cipher: CellCipher
+    cipher: Sealer
 
     def __repr__(self) -> str:
         return f"NewToken(subject={self.subject_id.hex()})"

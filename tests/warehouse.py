@@ -21,6 +21,7 @@ from cdc.warehouse import lease
 from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, PrivacyMark, commit
 from cdc.warehouse.projection import Projections
+from cdc.warehouse.rebuild import rebuild
 from governance import policy
 from tests.builders import POLICY, TOPIC_ID, Worker
 from tests.fix_stack import FreshDatabase
@@ -133,6 +134,20 @@ def verified(database: FreshDatabase, name: str = "trading") -> list[str]:
     with open_snapshot(database.auditor_dsn) as snapshot:
         (report,) = verify_logs(snapshot, [name], [], 20, lambda _log, _entries: None).logs
     return [*(f"{one.seq} {one.check}: {one.cause}" for one in report.findings), *report.incomplete]
+
+
+def rebuilt_alike(database: FreshDatabase, table: str, state: str) -> None:
+    """A rebuild makes the same rows that the worker made; what a truncate has hidden does not count."""
+
+    def shown() -> list[str]:
+        ((through,),) = query(database.admin_dsn, "SELECT truncated_through FROM pipeline.state_table WHERE table_name = %s", table)
+        columns = query(database.admin_dsn, "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", state)
+        listed = ", ".join('"' + name.replace("%", "%%") + '"::text' for (name,) in sorted(columns))
+        return query(database.admin_dsn, f"SELECT {listed} FROM {state.replace('%', '%%')} WHERE _seq > %s ORDER BY _key", through)
+
+    before = shown()
+    rebuild(database.admin_dsn, "trading", table)
+    assert shown() == before
 
 
 def rows(database: FreshDatabase, view: str, *columns: str) -> Counter[tuple]:

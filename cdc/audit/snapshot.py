@@ -68,7 +68,9 @@ _VERSIONS = "SELECT table_name, schema, plan, seq FROM pipeline.table_version WH
 _TABLES = """
 SELECT t.table_name, t.state_schema, t.state_name, t.keyless, t.key, t.truncated_through,
        CASE WHEN t.suspended_code IS NOT NULL THEN t.suspended_seq END,
-       (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, NULL)) ORDER BY a.attnum)
+       (SELECT json_agg(json_build_array(a.attname, format_type(a.atttypid, NULL) || coalesce((
+                   SELECT ' in place of ' || (c ->> 'declared') FROM jsonb_array_elements(t.columns) c
+                    WHERE c ->> 'name' = a.attname AND c ? 'declared'), '')) ORDER BY a.attnum)
           FROM pg_attribute a
          WHERE a.attrelid = to_regclass(format('%%I.%%I', t.state_schema, t.state_name)) AND a.attnum > 0
            AND NOT a.attisdropped AND a.attname <> ALL ('{_key,_version,_seq,_committed_at,_deleted,_copies}'))

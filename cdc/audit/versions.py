@@ -8,7 +8,7 @@ from typing import Any
 from cdc.audit.entries import JOINED, read
 from cdc.audit.reading import Reading
 from cdc.audit.tables import Table
-from cdc.values import state_type
+from cdc.values import described, typing_of
 
 CELL = "cell"
 """What takes the place of a type where a column is sealed."""
@@ -76,7 +76,9 @@ def _version(text: str, body: str | None) -> TableVersion:
     return TableVersion(int(entry.seq), str(entry.schema), str(entry.plan), columns, tuple(content["key"]))
 
 
-def _column(column: dict[str, str], plan: dict[str, str | None]) -> Column:
+def _column(column: dict[str, str | None], plan: dict[str, str | None]) -> Column:
+    """One column of a schema entry. Entries from before this member do not say how they are typed."""
     protect = str(plan["protect"])
-    kind = {"seal": CELL, "token": "text", "drop": None}.get(protect, state_type(column["type"], column["wire"]))
-    return Column(column["name"], kind, protect, plan["domain"])
+    stated = column.get("state") or typing_of(described(column)).state
+    kind = {"seal": CELL, "token": "text", "drop": None}.get(protect, stated)
+    return Column(str(column["name"]), kind, protect, plan["domain"])

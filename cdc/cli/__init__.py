@@ -21,6 +21,7 @@ NOUNS = {
     "local": ("cdc.cli.local:local", "Start and stop the native stack: PostgreSQL, Kafka, Kafka Connect."),
     "replicate": ("cdc.cli.replicate:replicate", "Run the replicator: from Kafka into the warehouse's log and tables."),
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
+    "rebuild": ("cdc.cli.rebuild:rebuild", "Fold a table's current state anew from its history; the stream goes on."),
     "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),
     "migrate": ("cdc.cli.migrate:migrate", "Bring the warehouse and the privacy store to the newest version."),
     "connectors": ("cdc.cli.connectors:connectors", "Prepare databases, apply and list the Debezium connectors."),

@@ -35,6 +35,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc status --watch --every 5", "again every 5 seconds, with rates"),
         ("cdc status --output json", "for programs; exit code 4 when a stream is halted"),
     ),
+    "cdc rebuild": (
+        ("cdc rebuild trading public.orders", "after a change of the table that suspended its state"),
+        ("cdc rebuild orders --output json", "for programs: seconds, entries, columns that became text"),
+    ),
     "cdc migrate": (("cdc migrate", "safe to repeat; a running worker goes on"),),
     "cdc connectors init": (
         ("cdc connectors init shop", "from $CDC_SOURCE_DSN: definition, SQL, secret"),

@@ -104,6 +104,7 @@ def _document(stream: StreamStatus, end: int | None) -> dict[str, object]:
     from cdc.telemetry import instant
 
     document: dict[str, object] = asdict(stream)
+    document["suspended"] = [asdict(each) | {"command": each.command(stream.log)} for each in stream.suspended]
     document["state"] = stream.state
     document["lag"] = None if end is None else max(0, end - stream.position)
     document["complete_through"] = instant(stream.complete_at) if stream.complete_at else None
@@ -148,3 +149,4 @@ def _print_troubles(stream: StreamStatus) -> None:
             f"{stream.log}: current state of {suspension.table} is suspended since entry {suspension.seq:,}"
             f" ({suspension.code}: {suspension.message}); its history is complete"
         )
+        click.echo(f"  → {suspension.command(stream.log)}")

@@ -12,6 +12,7 @@ from cdc.entry import canonical, member_order, qualified_name
 from cdc.event import ChangeEvent, Image, TableVersion, Value
 from cdc.protect.description import describe
 from cdc.protect.model import ProtectedEvent
+from cdc.protect.native import native_protection
 from cdc.protect.rendering import StateLine, image_encoder
 from governance.keys import Keys, Subject
 from governance.policy import Policy
@@ -56,6 +57,7 @@ class TableProtection:
         self._image = image_encoder(names)
         self._line = StateLine(plan.columns, version.columns, self._key_at)
         self.table = describe(source, name, version, plan)
+        self._native = native_protection(self.table, keys)
 
     def subjects(self, events: Sequence[ChangeEvent], into: dict[str, set[str]]) -> None:
         """Add the texts that name the subjects of these events."""
@@ -88,6 +90,8 @@ class TableProtection:
 
     def protect(self, event: ChangeEvent) -> ProtectedEvent:
         """One event. Everything it needs is in the cache of ``keys`` by now."""
+        if self._native is not None and (made := self._native(event)) is not None:
+            return made
         image = event.after if event.after is not None else event.before
         assert image is not None  # the decoder refuses a change without an image
         key = self._row_key(image) if self._key_at else b"[]"

@@ -1,18 +1,21 @@
 """Typed current state: which state table a source table has, and whether a new version of it can still be projected.
 
-State is a projection of the log. An additive change of a table is applied by ``pipeline.define_state`` in a transaction
-of its own; anything else suspends that table's state, visibly, while its history flows on.
+State is a projection of the log. An additive change of a table (a column more, an integer type that became a wider
+number) is applied by ``pipeline.define_state`` in a transaction of its own; anything else suspends that table's state,
+visibly, while its history flows on and until ``cdc rebuild`` (``cdc.warehouse.rebuild``) has folded it anew.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 import psycopg2
 
-from cdc.protect import ProtectedTable
+from cdc.entry import qualified_name
+from cdc.protect import ProtectedTable, StateColumn
 from cdc.warehouse.sqlstate import classify
 
 MOST_COLUMNS = 1_595
@@ -21,14 +24,28 @@ LONGEST_NAME = 63
 """Bytes of a PostgreSQL identifier (NAMEDATALEN - 1)."""
 
 
+_WIDER = {
+    "smallint": frozenset({"integer", "bigint", "numeric"}),
+    "integer": frozenset({"bigint", "numeric"}),
+    "bigint": frozenset({"numeric"}),
+}
+"""Types that hold every value of another with the same text: what ``pipeline.widens`` says, too."""
+_DEPENDED_ON = "2BP01"
+"""SQLSTATE dependent_objects_still_exist: a view of somebody's stands on the state table's view."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateTable:
-    """A state table as it is: ``columns`` maps each column to its type and protection."""
+    """A state table as it is: ``columns`` maps each column to its type and protection.
+
+    ``as_text``: those that hold text in its place, because a value of an older version was none of that type.
+    """
 
     name: str
     keyless: bool
     key: tuple[str, ...]
     columns: dict[str, tuple[str, str]]
+    as_text: frozenset[str] = frozenset()
 
 
 class Projections:
@@ -52,7 +69,11 @@ class Projections:
             )
             for table, name, keyless, key, columns, code, message in cursor.fetchall():
                 self._tables[table] = StateTable(
-                    name, keyless, tuple(key), {c["name"]: (c["type"], c["protect"]) for c in columns}
+                    name,
+                    keyless,
+                    tuple(key),
+                    {c["name"]: (c.get("declared", c["type"]), c["protect"]) for c in columns},
+                    frozenset(c["name"] for c in columns if "declared" in c),
                 )
                 if code is not None:
                     self.suspended[table] = (code, message)
@@ -70,15 +91,18 @@ class Projections:
         if misfit is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
                 kept = table.state_columns if len(table.state_columns) <= MOST_COLUMNS else table.state_columns[:1]
-                self._define(table, _listed({c.name: (c.type, c.protect) for c in kept}))
+                self._define(table, listed({c.name: (c.type, c.protect) for c in kept}))
             self.suspended[table.table] = misfit
             return
         known = dict(state.columns) if state else {}
         wanted = known | {column.name: (column.type, column.protect) for column in table.state_columns}
         if state is None or state.columns != wanted:
-            columns = _listed(wanted)
-            self._define(table, columns)
-            self._tables[table.table] = StateTable(state_name(table), table.keyless, table.version.key, wanted)
+            as_text = state.as_text if state else frozenset()
+            columns = listed(wanted, as_text)
+            if not self._define(table, columns):
+                self.suspended[table.table] = ("column-changed", "a column was widened that a view of yours depends on")
+                return
+            self._tables[table.table] = StateTable(state_name(table), table.keyless, table.version.key, wanted, as_text)
             self._changed[table.table] = columns
         self._ready[table.table] = table  # alone: when an earlier version comes back, columns have gone since
 
@@ -89,7 +113,8 @@ class Projections:
         changed, self._changed = self._changed, {}
         return changed
 
-    def _define(self, table: ProtectedTable, columns: str) -> None:
+    def _define(self, table: ProtectedTable, columns: str) -> bool:
+        """False: a column cannot be widened, because something that is not ours depends on it."""
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(
@@ -104,7 +129,10 @@ class Projections:
                     ),
                 )
         except psycopg2.Error as error:
+            if error.pgcode == _DEPENDED_ON:
+                return False
             raise classify(error, f"state table of {table.table}") from None
+        return True
 
     def heads(self, table: str, keys: list[str]) -> dict[str, tuple[int, int]]:
         """Version and seq of the newest version of these rows: from their state (tombstones included), or, while that
@@ -146,17 +174,32 @@ def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] 
     if gone := sorted(set(state.columns) - names):
         return "column-gone", f"column {gone[0]} was dropped or renamed"
     for column in table.state_columns:
-        if column.name in state.columns and state.columns[column.name] != (column.type, column.protect):
-            was_type, was_protect = state.columns[column.name]
-            return (
-                "column-changed",
-                f"column {column.name} was {was_type} ({was_protect}) and is {column.type} ({column.protect})",
-            )
+        was_type, was_protect = state.columns.get(column.name, (column.type, column.protect))
+        if was_protect == column.protect and (was_type == column.type or _widens(was_type, column, state)):
+            continue
+        return (
+            "column-changed",
+            f"column {column.name} was {was_type} ({was_protect}) and is {column.type} ({column.protect})",
+        )
     return None
 
 
-def _listed(columns: dict[str, tuple[str, str]]) -> str:
-    return json.dumps([{"name": name, "type": kind, "protect": protect} for name, (kind, protect) in columns.items()])
+def _widens(was: str, column: StateColumn, state: StateTable) -> bool:
+    return column.type in _WIDER.get(was, ()) and column.name not in state.as_text
+
+
+def listed(columns: Mapping[str, tuple[str, str]], as_text: Collection[str] = ()) -> str:
+    """``columns`` of ``pipeline.state_table``: each column's type and protection; ``declared``, where it holds text in
+    place of that type.
+    """
+    return json.dumps(
+        [
+            {"name": name, "type": "text", "protect": protect, "declared": kind}
+            if name in as_text
+            else {"name": name, "type": kind, "protect": protect}
+            for name, (kind, protect) in columns.items()
+        ]
+    )
 
 
 def state_name(table: ProtectedTable) -> str:
@@ -164,11 +207,15 @@ def state_name(table: ProtectedTable) -> str:
 
     A name beyond PostgreSQL's 63 bytes ends in a digest of the whole.
     """
-    version = table.version
-    if "." in version.schema + version.name:
-        name = table.table  # with quotes: where a name has a dot itself, schema.table would be ambiguous
+    return state_name_of(table.version.schema, table.version.name)
+
+
+def state_name_of(schema: str, table: str) -> str:
+    """:func:`state_name` of the table that the source calls so."""
+    if "." in schema + table:
+        name = qualified_name(schema, table)  # with quotes: a name with a dot itself would be ambiguous
     else:
-        name = version.name if version.schema == "public" else f"{version.schema}.{version.name}"
+        name = table if schema == "public" else f"{schema}.{table}"
     if len(name.encode()) <= LONGEST_NAME:
         return name
     return name.encode()[: LONGEST_NAME - 11].decode(errors="ignore") + "~" + sha256(name.encode()).hexdigest()[:10]

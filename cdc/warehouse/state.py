@@ -15,6 +15,7 @@ from cdc.unsent import keys_by_column
 from cdc.warehouse.absence import apply_absent
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted, state_name
+from cdc.warehouse.refusal import refusal
 
 _UPSERT = """
 INSERT INTO {table} AS s (_key, _version, _seq, _committed_at, _deleted{columns})
@@ -45,6 +46,7 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
     """Bring the state tables to the end of the batch.
 
     Raises:
+        StateRefused: PostgreSQL refuses a value in a table's state.
         Halted: a row without a key was deleted more often than it is there: source and warehouse differ.
     """
     for table, columns in batch.columns.items():
@@ -65,7 +67,10 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
     used: set[str] = set()
     for protected, changes in batch.changes.items():
         if changes:
-            _apply(cursor, log, protected, changes, used)
+            try:
+                _apply(cursor, log, protected, changes, used)
+            except psycopg2.Error as error:
+                raise refusal(error, protected) or error from None
     apply_absent(cursor, log, batch.absent)
 
 
@@ -80,8 +85,9 @@ def _apply(
     target = f"{quoted(log + '_state')}.{quoted(state_name(table))}"
     listed = "".join(f", {name}" for name in names)
     own = "_key, _seq, _committed_at, _copies" if table.keyless else "_key, _version, _seq, _committed_at, _deleted"
-    # Made once per table version and connection; its name says of what.
-    stage = f"stage_{sha256((target + listed).encode()).hexdigest()[:24]}"
+    # Made once per table version and connection; its name says of what, types included: a column may be widened.
+    shape = target + "".join(f", {column.name} {column.type}" for column in table.state_columns)
+    stage = f"stage_{sha256(shape.encode()).hexdigest()[:24]}"
     cursor.execute(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
         f" AS SELECT {own}{listed} FROM {target} WITH NO DATA"

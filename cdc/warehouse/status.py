@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,11 @@ _SUSPENDED = """
 SELECT log, table_name, suspended_code, suspended_message, suspended_seq
   FROM pipeline.state_table WHERE suspended_code IS NOT NULL ORDER BY 1, 2
 """
+_BY_HAND = {
+    "too-many-columns": "no state table holds it; cdc audit as-of and history answer from the log",
+    "key-changed": "no command makes its state again; cdc audit as-of and history answer from the log",
+}
+"""Suspensions that a rebuild does not end by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,12 @@ class Suspension:
     code: str
     message: str
     seq: int
+
+    def command(self, log: str) -> str:
+        """What to type; ``docs/operations.md`` says when."""
+        if self.code in _BY_HAND:
+            return _BY_HAND[self.code]
+        return f"cdc rebuild {log} {shlex.quote(self.table)}"
 
 
 @dataclass(frozen=True, slots=True)

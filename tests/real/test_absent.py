@@ -11,7 +11,7 @@ from cdc.warehouse.projection import Projections
 from governance import policy
 from tests.builders import Column, Feed, Table
 from tests.independent.reader import verify
-from tests.warehouse import edge, log, query, rows, verified, worker
+from tests.warehouse import edge, log, query, rebuilt_alike, rows, verified, worker
 
 ITEMS = Table("public", "items", (Column("id", optional=False), Column("note")), ("id",))
 OTHERS = Table("public", 'Oth.er "s', (Column("id", optional=False), Column("note")), ("id",))
@@ -83,6 +83,9 @@ def test_what_a_re_snapshot_does_not_show_is_absent(warehouse_database, limit):
     assert rows(warehouse_database, 'trading."public.""Oth.er """"s"""', "id", "note") == Counter()
     assert rows(warehouse_database, "trading.loose", "note") == {("x",): 1}
     assert query(warehouse_database.auditor_dsn, "SELECT version FROM audit.entry WHERE row_key = '[\"2\"]' ORDER BY seq") == [(1,), (2,), (3,), (4,)]
+    sound(warehouse_database)
+    for table, state in (("public.items", "items"), ("public.loose", "loose"), ('public."Oth.er ""s"', '"public.""Oth.er """"s"""')):
+        rebuilt_alike(warehouse_database, table, f"trading_state.{state}")
     sound(warehouse_database)
 
 

@@ -10,6 +10,7 @@ import pytest
 from cdc.errors import CdcError, ConfigError, Fenced, LedgerError, TransientError
 from cdc.ledger.merkle import Edge
 from cdc.warehouse.commit import PrivacyMark, commit
+from cdc.warehouse.refusal import StateRefused
 from cdc.warehouse.sqlstate import classify
 from tests.builders import FILLS, ORDERS, Column, Feed
 from tests.independent.reader import verify
@@ -188,7 +189,7 @@ def test_a_text_that_its_column_cannot_read_is_never_quoted(warehouse_database):
     feed.row(ORDERS, "c", None, {**ROW, "price": "planted-value"})
     feed.end()
     with worker(warehouse_database) as it:
-        with pytest.raises(CdcError) as caught:
+        with pytest.raises(StateRefused) as caught:
             it.bring(feed.records)
         import traceback
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from cdc import native
 from tests.fix_replication import SOURCES, Captured, Warehouse, drop_warehouse, new_warehouse
 from tests.independent.reader import verify
 from tests.oracle.topic import read_topic
@@ -57,3 +60,40 @@ def test_another_worker_reading_again_writes_byte_identical_leaves(captured: Cap
             assert first[:shared] == second[:shared]
     finally:
         drop_warehouse(captured, other)
+
+
+@pytest.mark.skipif(native.kernel() is None, reason="the native kernel is not built, or CDC_NATIVE=0")
+def test_with_the_native_kernel_and_without_it_leaves_and_state_are_the_same(
+    captured: Captured, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = new_warehouse(captured)
+    try:
+        for log in SOURCES:
+            by_kernel = warehouse.replicate(log, "--until-caught-up")
+            monkeypatch.setenv("CDC_NATIVE", "0")
+            by_python = plain.replicate(log, "--until-caught-up")
+            monkeypatch.delenv("CDC_NATIVE")
+            assert (by_kernel.returncode, by_python.returncode) == (0, 0), by_kernel.stderr + by_python.stderr
+            assert "row changes go through the native kernel" in by_kernel.stderr
+            assert "row changes go through Python (CDC_NATIVE=0)" in by_python.stderr
+            first, second = warehouse.leaves(log), plain.leaves(log)
+            shared = min(len(first), len(second))  # the heartbeat goes on meanwhile
+            assert shared > 1000
+            assert first[:shared] == second[:shared]
+            assert _state(warehouse, log) == _state(plain, log)
+    finally:
+        drop_warehouse(captured, plain)
+
+
+def _state(warehouse: Warehouse, log: str) -> dict[str, list[str]]:
+    """Rows of every table of current state as text, without the heartbeat's."""
+    names = [
+        name
+        for (name,) in warehouse.query(
+            "SELECT format('%%I.%%I', state_schema, state_name) FROM pipeline.state_table"
+            " WHERE log = %s AND table_name <> 'cdc.heartbeat'",
+            (log,),
+        )
+    ]
+    assert names
+    return {name: sorted(row for (row,) in warehouse.query(f"SELECT t::text FROM {name} AS t")) for name in names}

@@ -12,14 +12,14 @@ import psycopg2
 import pytest
 
 from cdc.errors import Halted
-from cdc.values import state_text, state_type
+from cdc.values import typing_of
 from governance import policy
 from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
 from tests.golden import records as golden
 from tests.history import TEXTS, History
 from tests.independent.reader import verify
 from tests.memory_keys import MemoryKeys
-from tests.warehouse import edge, everything, folded, log, query, rows, verified, worker
+from tests.warehouse import edge, everything, folded, log, query, rebuilt_alike, rows, verified, worker
 
 OPEN_POLICY = policy.parse("""
 source: trading
@@ -318,6 +318,9 @@ def test_columns_named_as_ours_have_another_name_in_state_and_their_own_in_the_l
     assert json.loads(log(warehouse_database)[1][1])["after"] == row
     assert verify(log(warehouse_database)) == []
     assert verified(warehouse_database) == []
+    rebuilt_alike(warehouse_database, "public.odd", "trading_state.odd")
+    rebuilt_alike(warehouse_database, "public.plain", "trading_state.plain")
+    assert verified(warehouse_database) == []
 
 
 @pytest.mark.parametrize("key", [("id",), ()], ids=["with a key", "without"])
@@ -367,10 +370,10 @@ def test_golden_values_read_back_as_the_source_had_them(warehouse_database):
             if not isinstance(event, ChangeEvent) or event.after is None:
                 continue
             for column, value in zip(event.table.columns, event.after, strict=True):
-                kind = state_type(column.type, column.wire)
+                kind = typing_of(column).state
                 if not isinstance(value, str) or kind == "text":
                     continue
-                text = state_text(column.type)(value)
+                text = typing_of(column).text(value)
                 cursor.execute(f"SELECT format('%%s', %s::{kind})", (text,))
                 ((read,),) = cursor.fetchall()
                 cursor.execute(f"SELECT format('%%s', %s::{kind})", (read,))

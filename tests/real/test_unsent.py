@@ -11,7 +11,7 @@ from cdc.rows import PLACEHOLDER
 from governance import policy
 from tests.builders import Column, Feed, Table
 from tests.independent.reader import verify
-from tests.warehouse import edge, log, query, rows, verified, worker
+from tests.warehouse import edge, log, query, rebuilt_alike, rows, verified, worker
 
 DOCUMENTS = Table("public", "documents", (Column("id", optional=False), Column("text"), Column("sealed"), Column("small")), ("id",))
 PLAN = policy.parse("source: trading\ntables:\n  public.documents: {columns: {id: clear, text: clear, sealed: seal, small: clear, extra: clear}}\n")
@@ -53,6 +53,8 @@ def test_an_update_that_does_not_send_a_large_value_leaves_it_in_state(warehouse
     ((cell,),) = query(warehouse_database.auditor_dsn, "SELECT sealed FROM trading.documents")
     assert base64.b64encode(bytes(cell)).decode() == entries[0]["after"]["sealed"]["seal"]
     assert verify(log(warehouse_database), edge=edge(warehouse_database)[1]) == []
+    assert verified(warehouse_database) == []
+    rebuilt_alike(warehouse_database, "public.documents", "trading_state.documents")
     assert verified(warehouse_database) == []
 
 

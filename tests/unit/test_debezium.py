@@ -358,3 +358,19 @@ def test_no_repr_shows_a_value():
         event = Decoder().decode(wrote)
         assert PLANTED not in repr(wrote) + repr(event)
         assert "cGxhbnRlZC" not in repr(event)
+
+
+def test_tables_whose_joined_names_are_one_are_told_apart():
+    tables = [Table(schema, name, (Column("id", optional=False), Column("v")), ("id",)) for schema, name in (("a.b", "c"), ("a", "b.c"))]
+    feed = Feed()
+    feed.begin()
+    for n in range(3):
+        for table in tables:
+            feed.row(table, "c", None, {"id": str(n), "v": table.schema})
+    feed.end()
+    decoder = Decoder()
+    events = [event for event in map(decoder.decode, feed.records) if isinstance(event, ChangeEvent)]
+    assert [(event.table.schema, event.table.name, event.after) for event in events] == [
+        (table.schema, table.name, (str(n), table.schema)) for n in range(3) for table in tables
+    ]
+    assert len({id(event.table) for event in events}) == 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .rows import StateTable
+from .schemas import TableVersion
 
 GONE = b""
 """In place of an image's hash: the row is deleted."""
@@ -54,12 +55,19 @@ class Rows:
 
 
 class Table:
-    """One table: its rows by the log, and, where its state was suspended, its rows up to there."""
+    """One table: its rows by the log, and, where its state was suspended, its rows up to there.
+
+    ``gone``: each column that a later version lacks, and the seq of the first change under that version. What entries
+    before it have there belongs to a column that no longer exists, also where one of that name has come back.
+    """
 
     def __init__(self, stated: StateTable | None) -> None:
         self.stated = stated
         self.rows = Rows()
         self.changes = 0
+        self.gone: dict[str, int] = {}
+        self._names: set[str] = set()
+        self._version: TableVersion | None = None
         self._shown: Rows | None = None
         self._suspended_seq = stated.suspended_seq if stated is not None else None
 
@@ -67,6 +75,15 @@ class Table:
         """The log reaches ``seq``: state that is suspended from there on stays as it is."""
         if self._suspended_seq is not None and seq >= self._suspended_seq and self._shown is None:
             self._shown = self.rows.copy()
+
+    def under(self, version: TableVersion | None, seq: int) -> None:
+        """The change ``seq``, which is no replay, is of this version of the table."""
+        if version is self._version or version is None:
+            return
+        self._version = version
+        if not self.suspended:
+            self.gone.update(dict.fromkeys(self._names.difference(version.names), seq))
+        self._names.update(version.names)
 
     @property
     def suspended(self) -> bool:
@@ -96,7 +113,7 @@ class Table:
         if before is not None:
             left = copies.get(before, (0, 0))[0] - 1
             copies[before] = (left, seq)
-            if left < 0 and not self.suspended:
+            if left < 0 and not self.suspended and not self.gone:  # else counted under the columns of today, in the end
                 fault = "it takes away a row without a key that the log does not have"
         if after is not None:
             copies[after] = (copies.get(after, (0, 0))[0] + 1, seq)

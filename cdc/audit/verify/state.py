@@ -3,7 +3,8 @@
 A keyed row shows its last after image, or after a delete its key alone. Rows without a key are counted: ``_copies`` is
 inserts minus deletes since the last truncate, and ``_seq`` the last change of either kind. Rows that a truncate hid
 stay in the table: with a key they show what they showed; without one, how many copies are left there depends on how
-batches were cut, so only that an entry gave such a row is checked.
+batches were cut, so only that an entry gave such a row is checked. A column that a later version of the table lacks is
+NULL or nowhere in rows from before it, and does not count in the row key of a row without a key.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class StateCheck:
     def __init__(self, table: Table, stated: StateTable, schemas: Schemas, entries_at: EntriesAt, say: Say) -> None:
         self._stated = stated
         self._rows: Rows = table.shown
+        self._gone = table.gone
         self._schemas = schemas
         self._entries_at = entries_at
         self._say = say
@@ -68,6 +70,8 @@ class StateCheck:
     def run(self, rows: Iterable[StateRow]) -> Compared:
         """Compare these rows, which are all of the table; empties the fold."""
         compared = hidden = 0
+        if self._stated.keyless and self._gone:
+            self._rekey()
         following = self._copies if self._stated.keyless else self._versions
         wanted = following(rows)
         while chunk := list(islice(wanted, _TOGETHER)):
@@ -107,6 +111,27 @@ class StateCheck:
                 self._say(found[1], key, "its _seq, _version or _copies is not what the log's changes give")
             yield _Wanted(str(key), found[1], False, row)
 
+    def _rekey(self) -> None:
+        """Row keys of rows without a key as their images are now, without the columns that have gone."""
+        copies, held = dict(self._rows.copies), self._rows.copies
+        held.clear()
+        waiting = iter(copies.items())
+        while chunk := list(islice(waiting, _TOGETHER)):
+            asked = sorted({seq for _, (_, seq) in chunk})
+            stored = {int(seq): (written, body) for seq, written, body in self._entries_at(asked)}
+            for key, (count, seq) in chunk:
+                entry = entries.again(*stored[seq]) if seq in stored else {}
+                sides = [entry[side] for side in ("after", "before") if side in entry and key_of(entry[side]) == key]
+                now = key_of(self._now(sides[0], seq)) if sides else key
+                other, at = held.get(now, (0, -1))
+                held[now] = (other + count, max(at, seq))
+
+    def _now(self, image: dict[str, Any], seq: int) -> dict[str, Any]:
+        """What of the image of an entry is still a column of the table."""
+        if not self._gone:
+            return image
+        return {name: value for name, value in image.items() if seq >= self._gone.get(name, 0)}
+
     def _missing(self) -> None:
         for key, head in self._rows.heads.items():
             self._say(head.seq, key, "it is missing from current state")
@@ -120,7 +145,7 @@ class StateCheck:
             self._absent(one, entry)
             return
         version = self._schemas.version(entry) if entry.get("table") == self._stated.table else None
-        image = _image(one, entry, version) if version is not None else None
+        image = self._image(one, entry, version) if version is not None else None
         if image is None or version is None:
             self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
             return
@@ -131,13 +156,13 @@ class StateCheck:
         ]
         if one.row[2] != entry.get("committed_at"):
             differing.append("_committed_at")
-        absent = version.kept() - {name for name, _ in self._columns}
+        absent = {name for name in version.kept() if one.seq >= self._gone.get(name, 0)}
+        absent -= {name for name, _ in self._columns}
         self._cells += len(self._rules)
         if differing:
             self._say(one.seq, one.key, f"columns that do not show what the entry holds: {', '.join(differing)}")
         if absent:
             self._say(one.seq, one.key, f"the state table lacks columns of the entry: {', '.join(sorted(absent))}")
-
 
     def _sent(self, entry: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
         """The image with what the source did not send taken from the newest version before that has it."""
@@ -168,21 +193,18 @@ class StateCheck:
                 cause = f"columns that do not show what the entry holds: {', '.join(differing)}"
                 self._say(one.seq, one.key, cause)
 
-
-def _image(one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[str, Any] | None:
-    """What the row's columns must show; None when the entry is not of this row."""
-    if version.key:
-        if row_key(entry) != one.key:
-            return None
-        if one.gone:
-            return dict(zip(version.key, entry["key"], strict=False))
-        after: dict[str, Any] | None = entry.get("after")
-        return after
-    for side in ("after", "before"):
-        if side in entry and key_of(entry[side]) == one.key:
-            image: dict[str, Any] = entry[side]
-            return image
-    return None
+    def _image(self, one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[str, Any] | None:
+        """What the row's columns must show; None when the entry is not of this row."""
+        if version.key:
+            if row_key(entry) != one.key:
+                return None
+            if one.gone:
+                return dict(zip(version.key, entry["key"], strict=False))
+            return self._now(entry["after"], one.seq) if "after" in entry else None
+        for side in ("after", "before"):
+            if side in entry and key_of(image := self._now(entry[side], one.seq)) == one.key:
+                return image
+        return None
 
 
 def _of_source(name: str) -> str:

@@ -30,6 +30,10 @@ class Bar:
         """So many more entries of this log have been read."""
         self._bar.update(self._task, advance=entries, description=log)
 
+    def reach(self, done: int, of: int) -> None:
+        """So many of the entries have been read; there may be more of them than before."""
+        self._bar.update(self._task, completed=done, total=of, description="folding")
+
     def __enter__(self) -> Bar:
         self._bar.start()
         return self
