@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,7 @@ def run(stack: Stack, seed: int, numbers: Sequence[int], with_open: frozenset[st
             outcome = Outcome(numbers)
             outcome.failures.append((numbers[0], f"{type(error).__name__}: {error}"))
             return outcome
+        print(f"halving {numbers[0]} to {numbers[-1]} after {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         half = len(numbers) // 2
         outcome = run(stack, seed, numbers[:half], with_open, transactions)
         outcome.add(run(stack, seed, numbers[half:], with_open, transactions))
@@ -84,6 +86,7 @@ def _run(stack: Stack, seed: int, numbers: Sequence[int], with_open: frozenset[s
         own.cdc("connectors", "apply", own.name)
         _change(own.admin_dsn, outcome, [s.transactions(transactions) for s in scenarios])
         own.drain()
+        own.drain()  # the slot can be past a Kafka transaction whose end is not in the topic yet: once in five runs on a busy machine
         left_out = _left_out(own, scenarios, said, outcome)
         _judge(own, scenarios, left_out, outcome)
     return outcome
