@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg2
 
+from cdc import native
 from cdc.errors import CdcError, Fenced, Halted, LedgerError, RecordError, TransientError
 from cdc.session import Session, Settings
 from cdc.stream import Topic, describe
@@ -106,6 +107,7 @@ class Replicator:
                 f"owns stream {settings.log} (epoch {owned.epoch})"
                 f" from offset {owned.standing.next_offset:,}, entry {owned.standing.edge.size:,}"
             )
+            self._progress.note(f"row changes go through {native.describe()}")
             renewal = Renewal(settings.warehouse_dsn, settings.log, owned.epoch)
             renewal.start()
             try:

@@ -85,13 +85,11 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
 
 
 def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int) -> None:
-    from cdc import native
     from cdc.replicator import Replicator
     from cdc.telemetry import Progress
 
     needed = worker_settings(settings, source, until_caught_up=until_caught_up, batch_records=batch_records)
     progress = Progress(source.name)
-    progress.note(f"row changes go through {native.describe()}")
     worker = Replicator(needed, progress)
     # A batch makes tens of thousands of objects and no cycle: looking for cycles as often as by default costs 5 %.
     gc.freeze()
