@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo picture test check lint unit bench clean
+.PHONY: help setup demo picture test check lint unit bench fuzz clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +40,9 @@ unit: $(STAMP) ## Unit tests only
 
 bench: $(STAMP) ## How fast one stream is drained, against Debezium and a bare floor (about 15 minutes, nothing else running)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+fuzz: $(STAMP) ## Random schemas and changes, source against warehouse: make fuzz FUZZ="--schemas 2000 --seed 7"
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 clean: ## Stop the local stack and delete .cdc and .venv
 	@if [ -x $(BIN)/cdc ] && [ -d .cdc ]; then $(BIN)/cdc local reset --yes; fi

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from cdc.absence import Absent, Unseen, members
 from cdc.batch import Batch, Standing
 from cdc.copytext import escape
 from cdc.drafts import AnyChangeDraft, Draft, Drafts, draft_change
@@ -37,6 +38,7 @@ class Assembly:
         known: set[tuple[str, str, str]],
         heads: HeadOf,
         images: LastImages,
+        unseen: Sequence[Unseen] = (),
     ) -> None:
         self._start = start
         self._identity = identity
@@ -44,6 +46,8 @@ class Assembly:
         self._known = known
         self._heads = heads
         self._images = images
+        self._unseen = unseen
+        self._absent = 0
         self._drafts = Drafts()
         self._own_heads: dict[tuple[str, str], Head] = {}
         self._versions: list[tuple[str, str, str, int]] = []
@@ -75,7 +79,7 @@ class Assembly:
     def batch(self, next_offset: int, delivered: int) -> Batch:
         """The batch, balanced: every record delivered is an entry or a counted skip."""
         self._drafts.finish()
-        rows, extra, skips = self._drafts.rows, len(self._versions), sum(self._skipped.values())
+        rows, extra, skips = self._drafts.rows, len(self._versions) + self._absent, sum(self._skipped.values())
         if delivered != len(rows) - extra + skips:
             raise LedgerError(
                 f"{delivered} records do not balance with {len(rows)} entries ({extra} extra) and {skips} skips"
@@ -101,7 +105,7 @@ class Assembly:
         images = self._images
         return Batch(
             start, end, rows, self._drafts.bodies, self._versions, images.changes, images.truncated, images.missed,
-            self._own_heads,
+            self._own_heads, absent=images.gone,
         )  # fmt: skip
 
     # The kinds.
@@ -142,10 +146,23 @@ class Assembly:
             self._images.truncate(table, seq)
 
     def _baseline(self, event: Baseline) -> None:
+        if event.notification == "STARTED" and self._complete[0] is None:
+            self._skip("notification")  # the first snapshot: nothing was there before it
+            return
         content = canonical({"detail": dict(event.detail), "notification": event.notification})
         seq = self._draft(event.origin, {"kind": "baseline", "content": Raw(content)})
         if event.notification == "COMPLETED":
             self._complete = (seq, event.origin.captured_at)
+            for ordinal, row in enumerate(self._unseen, 1):
+                self._miss(row, event.origin, ordinal)
+
+    def _miss(self, unseen: Unseen, origin: Origin, ordinal: int) -> None:
+        """A row that the snapshot which ends here did not show is gone."""
+        seq = self._draft(origin, *members(unseen), ordinal)
+        self._absent += 1
+        self._images.absent(absent := Absent.of(unseen, seq))
+        if absent.version is not None:
+            self._own_heads[absent.table, absent.key] = (absent.version, seq)
 
     def _begin(self, event: Begin) -> None:
         if self._open is not None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from cdc.absence import Absent
 from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Truncate
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedEvent, ProtectedTable
@@ -65,7 +66,8 @@ class EntryRow(msgspec.Struct, frozen=True, gc=False):
 class StateChange(msgspec.Struct, gc=False):
     """The last image of one row key in a batch (``copies`` is the change of the count, for rows without a key).
 
-    ``line``: a line of COPY's text format with the columns of the state table.
+    ``line``: a line of COPY's text format with the columns of the state table. ``unsent``: those of them that the
+    source did not send, so that state keeps what it has.
     """
 
     seq: int
@@ -74,6 +76,7 @@ class StateChange(msgspec.Struct, gc=False):
     line: str
     deleted: bool = False
     copies: int = 0
+    unsent: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"StateChange(seq={self.seq}, version={self.version})"
@@ -93,6 +96,7 @@ class Batch:
     suspended: Mapping[str, tuple[str, str, int]]
     heads: Mapping[tuple[str, str], tuple[int, int]] = field(repr=False)
     columns: Mapping[str, str] = field(default_factory=dict)
+    absent: Sequence[Absent] = ()
 
     @property
     def records(self) -> int:

@@ -37,6 +37,8 @@ class Decoder:
         self._known: list[tuple[bytes, bytes, Decode]] = []
         self._namesakes: dict[tuple[bytes, bytes, str, str], Decode] = {}
         self._deleted: bytes | None = None
+        self.completions = 0
+        """Ends of snapshots decoded so far."""
 
     def decode(self, record: Record) -> Event:
         """The event of one record.
@@ -70,6 +72,8 @@ class Decoder:
             self._deleted = _key_digest(record) if event.operation == "d" else None
         elif type(event) is not Skipped:  # a heartbeat may stand between a delete and its tombstone
             self._deleted = None
+            if type(event) is Baseline and event.notification == "COMPLETED":
+                self.completions += 1
         return event
 
     def _namesake(self, record: Record, value: bytes, length: int) -> Decode:
@@ -172,6 +176,7 @@ class _Notification(msgspec.Struct, frozen=True):
     timestamp: int
 
 
+_BASELINES = frozenset({"STARTED", "TABLE_SCAN_COMPLETED", "COMPLETED"})
 _placed = msgspec.json.Decoder(_Placed)
 _boundary = msgspec.json.Decoder(_Boundary)
 _notification = msgspec.json.Decoder(_Notification)
@@ -196,7 +201,7 @@ def _transaction(record: Record, payload: memoryview) -> Event:
 def _notified(record: Record, payload: memoryview) -> Event:
     notification = _notification.decode(payload)
     origin = Origin(record.offset, _produced_at(record), captured_at=notification.timestamp * 1_000_000)
-    if notification.aggregate_type == "Initial Snapshot" and notification.type in {"TABLE_SCAN_COMPLETED", "COMPLETED"}:
+    if notification.aggregate_type == "Initial Snapshot" and notification.type in _BASELINES:
         return Baseline(origin, notification.type, tuple(sorted((notification.additional_data or {}).items())))
     return Skipped(origin, "notification")
 

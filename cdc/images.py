@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cdc.absence import Absent
 from cdc.batch import StateChange
 from cdc.protect import ProtectedEvent, ProtectedTable
+from cdc.unsent import keep_unsent, newest
 
 
 class LastImages:
@@ -15,6 +17,7 @@ class LastImages:
         self.changes: dict[ProtectedTable, dict[str, StateChange]] = {}
         self.truncated: dict[str, int] = {}
         self.missed: dict[str, tuple[str, str, int]] = {}
+        self.gone: list[Absent] = []
         self._suspended = suspended
 
     def change(self, event: ProtectedEvent, seq: int, version: int | None) -> None:
@@ -25,9 +28,13 @@ class LastImages:
         elif table.keyless:
             self._copies(event, seq)
         else:
+            row = StateChange(seq, version, event.origin.committed_at, event.state, deleted=event.operation == "d")
+            if event.before_missing:
+                same = [each for each in self.changes if each.table == table.table]
+                before = newest(self.changes, same, event.key, self.truncated.get(table.table, -1))
+                keep_unsent(event, row, before)
             if len(self.changes) > 1:
                 self._forget_in_other_versions(table, event.key)
-            row = StateChange(seq, version, event.origin.committed_at, event.state, deleted=event.operation == "d")
             self.changes.setdefault(table, {})[event.key] = row
 
     def truncate(self, table: str, seq: int) -> None:
@@ -39,6 +46,13 @@ class LastImages:
         for version, rows in self.changes.items():
             if version.table == table and version.keyless:
                 rows.clear()
+
+    def absent(self, row: Absent) -> None:
+        """A row that a re-snapshot did not show is gone."""
+        if row.table in self._suspended:
+            self.missed.setdefault(row.table, (*self._suspended[row.table], row.seq))
+        else:
+            self.gone.append(row)
 
     def _forget_in_other_versions(self, table: ProtectedTable, key: str) -> None:
         for other, rows in self.changes.items():

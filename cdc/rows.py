@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -23,10 +24,19 @@ from cdc.event import (
     Truncate,
     Value,
 )
-from cdc.values import INTEGERS, TEXTS, field_type, from_json, value_of
+from cdc.values import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
 
 PLACEHOLDER = "__debezium_unavailable_value"
 UNAVAILABLE: Value = {"unavailable": "toast"}
+_PLACEHOLDERS: tuple[Value, ...] = (
+    PLACEHOLDER,
+    base64.b64encode(PLACEHOLDER.encode()).decode(),
+    [PLACEHOLDER],
+    [str(byte) for byte in PLACEHOLDER.encode()],
+    {"struct": {PLACEHOLDER: PLACEHOLDER}},
+)
+"""What stands for a value that was not sent, by type (Debezium documentation, ``unavailable.value.placeholder``): text,
+bytes, arrays of texts, arrays of numbers (one for each of its bytes), maps."""
 _PARAMETER = "__debezium.source.column."
 _ROW_OPERATIONS: dict[str, Operation] = {"c": "c", "u": "u", "d": "d", "r": "r"}
 _UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
@@ -120,7 +130,7 @@ class RowDecoder:
         missing = before is None and operation == "u"
         if missing and after is not None:
             # Only without a before image can the placeholder mean "not sent"; with one it is what somebody wrote.
-            after = tuple(UNAVAILABLE if value == PLACEHOLDER else value for value in after)
+            after = tuple(UNAVAILABLE if value in _PLACEHOLDERS else value for value in after)
         other = self._other_key(record) if record.headers else None
         return ChangeEvent(origin, version, operation, before, after, other, missing)
 
@@ -128,8 +138,8 @@ class RowDecoder:
         """The other half's key of a key change (Debezium headers ``__debezium.newkey`` and ``__debezium.oldkey``)."""
         for name, content in record.headers:
             if name in KEY_CHANGE:
-                fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-                return tuple(from_json(bytes(fields[column])) for column in self.version.key)
+                fields = from_header(content)
+                return tuple(fields[column] for column in self.version.key)
         return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cdc.absence import Unseen
 from cdc.assembly import Assembly, HeadOf
 from cdc.batch import Batch, Standing
 from cdc.identity import EntryIdentity, Identity
@@ -40,6 +41,7 @@ class Sequencer:
         suspended: Mapping[str, tuple[str, str]],
         next_offset: int,
         delivered: int,
+        unseen: Sequence[Unseen] = (),
     ) -> Batch:
         """The batch of these events.
 
@@ -48,13 +50,14 @@ class Sequencer:
             heads: newest version of a row before this batch, by table and row key; asked once per row.
             suspended: tables whose state does not follow, with code and message.
             next_offset: the position after the last of them.
+            unseen: rows that the snapshot did not show whose end is the first of the events (:mod:`cdc.absence`).
             delivered: records that the broker delivered for them, counted before decoding.
 
         Raises:
             Halted: the source's epoch changed, or a transaction does not add up.
             LedgerError: records, entries and skips do not balance.
         """
-        run = Assembly(self._standing, self._identity, self._known, heads, LastImages(suspended))
+        run = Assembly(self._standing, self._identity, self._known, heads, LastImages(suspended), unseen)
         for event in events:
             run.take(event)
         batch = run.batch(next_offset, delivered)

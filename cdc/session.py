@@ -16,6 +16,7 @@ from typing import Self
 import psycopg2
 
 from cdc import native
+from cdc.absence import Unseen, completion
 from cdc.batch import Batch, cut
 from cdc.debezium import Decoder
 from cdc.errors import Fenced, Halted, RecordError
@@ -27,6 +28,7 @@ from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
 from cdc.telemetry import Progress
 from cdc.warehouse import lease
+from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, Observer, PrivacyMark
 from cdc.warehouse.lease import Ownership
 from cdc.warehouse.projection import Projections
@@ -166,6 +168,8 @@ class Session:
         count = cut(self._events, inside=standing.open_transaction is not None, limit=limit)
         if count == 0:
             return
+        ready = count
+        count, missed = self._end_of_snapshot(ready)
         self._stream.confirm()
         events, offsets = self._events[:count], self._offsets[:count]
         del self._events[:count], self._offsets[:count]
@@ -190,13 +194,30 @@ class Session:
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
         batch = self._sequencer.assemble(
-            protected, self._heads.get, self._projections.suspended, position, len(offsets)
+            protected, self._heads.get, self._projections.suspended, position, len(offsets), missed
         )
         batch = replace(batch, columns=self._projections.take_changes())
         self._heads.remember(batch)
         if batch.end.edge.size > self._cut_through - lease.CUT_AHEAD // 2:
             self._cut_through = lease.cut_ahead(self._reader, self._settings.log, batch.end.edge.size)
         self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
+        if count < ready:
+            self._hand_over()
+
+    def _end_of_snapshot(self, count: int) -> tuple[int, list[Unseen]]:
+        """Cut before the end of a snapshot, and after it: what one that is not the first did not show is asked of the
+        log when all before its end is there.
+        """
+        at = completion(self._events[:count]) if self._decoder.completions else None
+        if at is None:
+            return count, []
+        if at > 0:
+            return at, []
+        self._decoder.completions -= 1
+        if self._sequencer.standing.complete_seq is None:
+            return 1, []
+        self._writer.drain()
+        return 1, unseen(self._reader, self._settings.log)
 
     def _suspend_refused(self) -> None:
         """Take over the tables that the writer found to be refused, and say so once."""

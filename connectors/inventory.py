@@ -61,6 +61,23 @@ SELECT format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, pg_get_userb
  WHERE c.relkind IN ('r', 'p')"""
 
 
+_OTHERS = """
+SELECT n.nspname, c.relname, CASE WHEN c.relpersistence = 't' THEN 't' ELSE c.relkind::text END
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE (c.relkind IN ('v', 'm', 'f') OR (c.relkind IN ('r', 'p') AND c.relpersistence = 't'))
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+   AND NOT EXISTS (SELECT FROM pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ ORDER BY 1, 2"""
+
+_KINDS = {
+    "v": "a view: its rows are those of the tables it reads",
+    "m": "a materialised view: the server derives it, and no log has its changes",
+    "f": "a foreign table: its rows are in another server",
+    "t": "a temporary table: its changes are in no log",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """The server and the role that looks. ``version`` is the major one."""
@@ -112,11 +129,20 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """What holds rows and cannot be captured, whatever a definition says; ``reason`` is a sentence."""
+
+    schema: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """A database as its catalog shows it."""
+    """A database as its catalog shows it. ``others``: what is no table, or a temporary one."""
 
     server: Server
     relations: tuple[Relation, ...]
+    others: tuple[Other, ...] = ()
 
 
 @contextmanager
@@ -178,7 +204,7 @@ def read(connection: Connection) -> Inventory:
         with connection, connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '30s'")
             server = _server(cursor)
-            return Inventory(server, _relations(cursor))
+            return Inventory(server, _relations(cursor), _others(cursor))
     except psycopg2.Error as error:
         raise ConnectorError(
             f"the catalog cannot be read: SQLSTATE {error.pgcode}", hint="the server's log has the statement"
@@ -194,6 +220,11 @@ def _server(cursor: Cursor) -> Server:
     assert row is not None  # a query without FROM
     version, version_text, wal_level, standby, database, role, superuser, roles = row
     return Server(version, version_text, wal_level, standby, database, role, superuser, frozenset(roles))
+
+
+def _others(cursor: Cursor) -> tuple[Other, ...]:
+    cursor.execute(_OTHERS)
+    return tuple(Other(schema, f"{schema}.{name} is {_KINDS[kind]}") for schema, name, kind in cursor.fetchall())
 
 
 def _relations(cursor: Cursor) -> tuple[Relation, ...]:

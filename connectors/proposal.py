@@ -74,7 +74,8 @@ def propose(inventory: Inventory, schemas: Sequence[str] = ()) -> Proposal:
     for root in dict.fromkeys(partition.table.root for partition in partitions):
         mine = [partition.table.name for partition in partitions if partition.table.root == root]
         reason = f"partitions of {root}: their rows come under its name"
-        exclude += [Exclusion(pattern, reason) for pattern in _patterns(mine, names)]
+        given = {item.pattern for item in exclude}  # tables whose names differ by numbers have the same patterns
+        exclude += [Exclusion(pattern, reason) for pattern in _patterns(mine, names) if pattern not in given]
     return Proposal(
         tuple(dict.fromkeys(relation.schema for relation in kept)),
         tuple(names),

@@ -10,13 +10,18 @@ from dataclasses import replace
 
 import psycopg2
 
+from cdc.absence import completion
+from cdc.audit.snapshot import open_snapshot
+from cdc.audit.verification import verify as verify_logs
 from cdc.batch import Batch, cut
 from cdc.event import Record
 from cdc.heads import Heads
 from cdc.protect import ProtectedEvent
 from cdc.warehouse import lease
+from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, PrivacyMark, commit
 from cdc.warehouse.projection import Projections
+from cdc.warehouse.rebuild import rebuild
 from governance import policy
 from tests.builders import POLICY, TOPIC_ID, Worker
 from tests.fix_stack import FreshDatabase
@@ -60,6 +65,12 @@ class WarehouseWorker:
         count = cut(worker._events, inside=worker.standing.open_transaction is not None, limit=limit)
         if not count:
             return None
+        missed = []
+        at = completion(worker._events[:count])
+        if at is not None:  # as the session does: the end of a snapshot is a batch of its own
+            count = at or 1
+            if at == 0 and worker.standing.complete_seq is not None:
+                missed = unseen(self.reader, "trading")
         protected = worker._protector.protect(worker._events[:count])
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         for event in worker.standing.unseen(changes):
@@ -68,7 +79,7 @@ class WarehouseWorker:
         offsets = worker._offsets[:count]
         del worker._events[:count], worker._offsets[:count]
         after = worker._offsets[0] if worker._offsets else offsets[-1] + 1
-        batch = worker._sequencer.assemble(protected, self.heads.get, self.projections.suspended, after, count)
+        batch = worker._sequencer.assemble(protected, self.heads.get, self.projections.suspended, after, count, missed)
         batch = replace(batch, columns=self.projections.take_changes())
         self.heads.remember(batch)
         return batch
@@ -116,6 +127,27 @@ def everything(database: FreshDatabase) -> dict[str, list]:
     """All rows of all tables that a commit may touch."""
     tables = query(database.admin_dsn, "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('audit', 'pipeline', 'trading_state') AND tablename !~ '^entry_'")
     return {name: sorted(map(str, query(database.admin_dsn, f"SELECT t::text FROM {name} t"))) for (name,) in tables if name != "pipeline.lease"}
+
+
+def verified(database: FreshDatabase, name: str = "trading") -> list[str]:
+    """What ``cdc audit verify`` finds, and what it could not check."""
+    with open_snapshot(database.auditor_dsn) as snapshot:
+        (report,) = verify_logs(snapshot, [name], [], 20, lambda _log, _entries: None).logs
+    return [*(f"{one.seq} {one.check}: {one.cause}" for one in report.findings), *report.incomplete]
+
+
+def rebuilt_alike(database: FreshDatabase, table: str, state: str) -> None:
+    """A rebuild makes the same rows that the worker made; what a truncate has hidden does not count."""
+
+    def shown() -> list[str]:
+        ((through,),) = query(database.admin_dsn, "SELECT truncated_through FROM pipeline.state_table WHERE table_name = %s", table)
+        columns = query(database.admin_dsn, "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", state)
+        listed = ", ".join('"' + name.replace("%", "%%") + '"::text' for (name,) in sorted(columns))
+        return query(database.admin_dsn, f"SELECT {listed} FROM {state.replace('%', '%%')} WHERE _seq > %s ORDER BY _key", through)
+
+    before = shown()
+    rebuild(database.admin_dsn, "trading", table)
+    assert shown() == before
 
 
 def rows(database: FreshDatabase, view: str, *columns: str) -> Counter[tuple]:

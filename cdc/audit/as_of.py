@@ -40,19 +40,8 @@ SELECT n.entry, b.body, 1::bigint FROM (
 """
 # Rows without a key count: each image after a change adds a copy, each before it takes one away.
 _KEYLESS = f"""
-WITH applied AS (
-    SELECT e.seq, e.row_key, e.operation, e.entry FROM audit.entry e WHERE {_RANGE} AND e.kind = 'change'
-       AND NOT audit.is_replay(e.entry)
-), moved AS (
-    SELECT seq, row_key, 1 AS copies FROM applied WHERE operation <> 'd'
-    UNION ALL SELECT seq, row_key, -1 FROM applied WHERE operation = 'd'
-    UNION ALL SELECT a.seq, audit.keyless_row(coalesce(audit.readable(b.body), audit.readable(a.entry)) -> 'before'), -1
-      FROM applied a LEFT JOIN audit.body b ON b.log = %(log)s AND b.seq = a.seq WHERE a.operation = 'u'
-), held AS (
-    SELECT row_key, max(seq) FILTER (WHERE copies = 1) AS seq, sum(copies) AS copies
-      FROM moved WHERE row_key IS NOT NULL GROUP BY row_key HAVING sum(copies) > 0
-)
-SELECT n.entry, b.body, h.copies::bigint FROM held h JOIN audit.entry n ON n.log = %(log)s AND n.seq = h.seq
+SELECT n.entry, b.body, h.copies FROM audit.copies(%(log)s, %(table)s, %(gone)s, %(seq)s) h
+  JOIN audit.entry n ON n.log = %(log)s AND n.seq = h.seq
   LEFT JOIN audit.body b ON b.log = %(log)s AND b.seq = n.seq
   CROSS JOIN LATERAL (SELECT {{image}} AS {IMAGE} OFFSET 0) i
  WHERE {{where}} ORDER BY h.row_key

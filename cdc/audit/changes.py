@@ -65,6 +65,8 @@ class Change:
         entry = self.entry
         if isinstance(entry.content, dict) and entry.kind == "message":
             words = f"message {shown.value(entry.content['prefix'])}"
+        elif entry.kind == "absent":
+            words = "gone: a later snapshot did not show it"
         elif entry.kind == "end":
             words = "end of a transaction without changes"
         elif entry.linked_key is not UNSET:

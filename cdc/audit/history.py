@@ -35,6 +35,6 @@ def life(reading: Reading, table: Table, described: Sequence[TableVersion], keys
             alive, truncate = False, next(waiting, None)
         yield found
         if found.applied:
-            alive = found.entry.operation != "d"
+            alive = found.entry.operation != "d" and found.entry.kind != "absent"
     if alive and truncate is not None:
         yield truncate

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from cdc.audit.reading import Reading
 from cdc.audit.tables import Table
 from cdc.audit.versions import Column, TableVersion
-from cdc.entry import Json, canonical
+from cdc.entry import Json, canonical, state_column
 from cdc.errors import ConfigError, Conflict, NotFound
 from governance.tokens import PATTERN
 
@@ -131,7 +131,8 @@ def _typed(reading: Reading, table: Table, newest: TableVersion, keys: Sequence[
     if all(column.type == "text" for column in newest.key_columns):
         return []
     conditions = " AND ".join(
-        f"{_quoted(column.name)} = %(value_{n})s::{column.type}" for n, column in enumerate(newest.key_columns)
+        f"{_quoted(state_column(column.name))} = %(value_{n})s::{column.type}"
+        for n, column in enumerate(newest.key_columns)
     )
     found = reading.attempt(
         f"SELECT _key FROM {_quoted(state[0])}.{_quoted(state[1])} WHERE {conditions} LIMIT {_FOUND}",

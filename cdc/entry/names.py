@@ -8,7 +8,15 @@ from cdc.entry.canonical import EntryError
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _PART = r'([a-z_][a-z0-9_$]*|"(?:[^"]|"")+")'
+_OWN = re.compile(r"_(key|version|seq|committed_at|deleted|copies)_*")
 _QUALIFIED = re.compile(rf"{_PART}\.{_PART}")
+
+
+def state_column(name: str) -> str:
+    """The name that a source's column has in state tables and their views: its own, but with one more ``_`` at the end
+    where it is, up to such underscores, the name of a column that state tables add. No two columns get one name.
+    """
+    return name + "_" if _OWN.fullmatch(name) else name
 
 
 def qualified_name(schema: str, table: str) -> str:

@@ -43,7 +43,7 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
         ),
         ("quarantined", {*_RECORD, "content"}, {*_CLOCKS, "body", "epoch", "transaction"}),
         ("baseline", {*_RECORD, "captured_at", "content"}, {"body", "epoch"}),
-        ("absent", {"key", "table"}, {*_RECORD, *_CLOCKS, "epoch"}),
+        ("absent", {*_RECORD, "captured_at", "key", "table"}, {"content", "epoch", "prev", "version"}),
         ("resolved", {"content"}, {*_RECORD, *_CLOCKS, "body", "epoch"}),
         ("gap", {"content"}, {*_RECORD, *_CLOCKS, "body", "epoch"}),
         ("operation", {"content"}, {"body"}),
@@ -54,6 +54,7 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
 _OPERATIONS: Final[dict[str, str]] = {"change": "crud", "message": "m", "truncate": "t"}
 
 _CONTENT: Final[dict[str, set[str]]] = {
+    "absent": {"copies"},
     "baseline": {"detail", "notification"},
     "gap": {"from", "reason", "through"},
     "message": {"content", "prefix"},
@@ -83,8 +84,12 @@ def check(entry: Entry) -> None:
     _check_transaction(entry)
     if entry.content is not UNSET:
         _check_content(entry)
-    if entry.kind == "change":
+    if entry.kind in {"absent", "change"}:
         _check_key(entry)
+    if entry.kind == "absent":
+        keyless = isinstance(entry.key, str)
+        _demand((entry.content is not UNSET) == keyless, "content is for rows without a key")
+    if entry.kind == "change":
         _check_images(entry)
 
 

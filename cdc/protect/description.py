@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cdc.copytext import escape
-from cdc.entry import canonical, digest
+from cdc.entry import canonical, digest, state_column
 from cdc.event import TableVersion, Value
 from cdc.protect.model import ProtectedTable, StateColumn
 from cdc.values import typing_of
@@ -29,7 +29,7 @@ def describe(source: str, name: str, version: TableVersion, plan: Plan) -> Prote
     key: list[Value] = list(version.key)
     state = tuple(
         StateColumn(
-            column.name,
+            state_column(column.name),
             {"seal": "bytea", "token": "text"}.get(rule.protect) or typing.state,
             rule.protect,
         )

@@ -11,9 +11,20 @@ from collections.abc import Mapping
 from cdc.event import Column
 from cdc.values import postgres
 from cdc.values.typing import UNKNOWN, Registry, Typing, as_it_is
-from cdc.values.wire import INTEGERS, TEXTS, field_type, from_json, value_of
+from cdc.values.wire import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
 
-__all__ = ["INTEGERS", "TEXTS", "Typing", "as_it_is", "described", "field_type", "from_json", "typing_of", "value_of"]
+__all__ = [
+    "INTEGERS",
+    "TEXTS",
+    "Typing",
+    "as_it_is",
+    "described",
+    "field_type",
+    "from_header",
+    "from_json",
+    "typing_of",
+    "value_of",
+]
 
 REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of}
 """By the name that a connector gives itself in the ``source`` block of its records."""

@@ -56,6 +56,20 @@ def from_json(raw: bytes) -> Value:
         raise ValueError("not JSON that Connect writes") from None
 
 
+def from_header(content: bytes) -> dict[str, Value]:
+    """The fields of a struct in a header. Connect's ``SimpleHeaderConverter`` escapes quotes and backslashes alone, so
+    control characters stand in its texts as they are.
+
+    Raises:
+        ValueError: not that. The message has no content.
+    """
+    try:
+        fields = json.loads(content, strict=False, parse_float=str, parse_int=str, parse_constant=str)
+        return {name: _structured(value) for name, value in fields.items()}
+    except (ValueError, RecursionError, AttributeError):
+        raise ValueError("not a struct that Connect writes") from None
+
+
 def _structured(node: Any) -> Value:
     if isinstance(node, bool):
         return "true" if node else "false"

@@ -18,9 +18,10 @@ from cdc.entry import qualified_name
 from cdc.protect import ProtectedTable, StateColumn
 from cdc.warehouse.sqlstate import classify
 
+MOST_COLUMNS = 1_595
+"""PostgreSQL's limit of 1,600 columns less the five of every state table."""
 LONGEST_NAME = 63
 """Bytes of a PostgreSQL identifier (NAMEDATALEN - 1)."""
-RESERVED = frozenset({"_key", "_version", "_seq", "_committed_at", "_deleted", "_copies"})
 
 
 _WIDER = {
@@ -89,9 +90,8 @@ class Projections:
         misfit = _misfit(table, state)
         if misfit is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
-                self._define(
-                    table, listed({c.name: (c.type, c.protect) for c in table.state_columns if c.name not in RESERVED})
-                )
+                kept = table.state_columns if len(table.state_columns) <= MOST_COLUMNS else table.state_columns[:1]
+                self._define(table, listed({c.name: (c.type, c.protect) for c in kept}))
             self.suspended[table.table] = misfit
             return
         known = dict(state.columns) if state else {}
@@ -165,8 +165,8 @@ class Projections:
 def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] | None:
     """Why this version of a table cannot be projected into its state table: a stable code and a sentence, or None."""
     names = {column.name for column in table.state_columns}
-    if reserved := sorted(names & RESERVED):
-        return "reserved-column", f"column {reserved[0]} has the name of a column that state tables add"
+    if len(names | (state.columns.keys() if state else set())) > MOST_COLUMNS:
+        return "too-many-columns", f"it has {len(names)} columns; a state table holds {MOST_COLUMNS} of its source"
     if state is None:
         return None
     if state.keyless != table.keyless or state.key != table.version.key:

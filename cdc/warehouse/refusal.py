@@ -55,6 +55,7 @@ def _reason(error: psycopg2.Error, table: ProtectedTable) -> tuple[str, str]:
 def without(batch: Batch, refused: Refused) -> Batch:
     """The batch without the state of these tables. The first entry that each misses is noted, as for any suspension."""
     touched = {table.table for table in batch.changes} | batch.truncated.keys() | batch.columns.keys()
+    touched |= {row.table for row in batch.absent}
     ours = touched & refused.keys()
     if not ours:
         return batch
@@ -64,6 +65,7 @@ def without(batch: Batch, refused: Refused) -> Batch:
         changes={table: rows for table, rows in batch.changes.items() if table.table not in ours},
         truncated=_left(batch.truncated, ours),
         columns=_left(batch.columns, ours),
+        absent=[row for row in batch.absent if row.table not in ours],
         suspended={**batch.suspended, **{table: (*refused[table], seq) for table, seq in missed.items()}},
     )
 
@@ -73,10 +75,10 @@ def _left(of: Mapping[str, _T], ours: Collection[str]) -> dict[str, _T]:
 
 
 def _first_entry(batch: Batch, table: str) -> int | None:
-    """Seq of the batch's first change or truncate of the table; fields as ``cdc.warehouse.commit.ENTRY_COLUMNS``."""
+    """Seq of the batch's first entry about rows of the table; fields as ``cdc.warehouse.commit.ENTRY_COLUMNS``."""
     name = escape(table).encode()
     for row in batch.rows:
         seq, kind, _, _, named = row.line.split(b"\t", 5)[:5]
-        if named == name and kind in {b"change", b"truncate"}:
+        if named == name and kind in {b"change", b"truncate", b"absent"}:
             return int(seq)
     return None

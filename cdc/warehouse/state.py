@@ -11,6 +11,8 @@ from cdc.batch import Batch, StateChange
 from cdc.copytext import NULL, escape
 from cdc.errors import Halted
 from cdc.protect import ProtectedTable
+from cdc.unsent import keys_by_column
+from cdc.warehouse.absence import apply_absent
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted, state_name
 from cdc.warehouse.refusal import refusal
@@ -20,6 +22,11 @@ INSERT INTO {table} AS s (_key, _version, _seq, _committed_at, _deleted{columns}
 SELECT _key, _version, _seq, _committed_at, _deleted{columns} FROM {stage}
 ON CONFLICT (_key) DO UPDATE SET _version = excluded._version, _seq = excluded._seq,
     _committed_at = excluded._committed_at, _deleted = excluded._deleted{assignments} WHERE s._seq < excluded._seq
+"""
+# What the source did not send stays as it is, where the row is there.
+_KEEP = "UPDATE {stage} AS n SET {column} = s.{column} FROM {table} AS s WHERE s._key = n._key AND NOT s._deleted"
+_OF = """ AND n._key = ANY(%s) AND s._seq > (
+    SELECT truncated_through FROM pipeline.state_table WHERE log = %s AND table_name = %s)
 """
 # Rows without a key count copies. What a truncate has hidden does not count.
 _COUNT = """
@@ -57,16 +64,22 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
             " WHERE log = %s AND table_name = %s AND suspended_code IS NULL",
             (code, message, seq, log, table),
         )
+    used: set[str] = set()
     for protected, changes in batch.changes.items():
         if changes:
             try:
-                _apply(cursor, log, protected, changes)
+                _apply(cursor, log, protected, changes, used)
             except psycopg2.Error as error:
                 raise refusal(error, protected) or error from None
+    apply_absent(cursor, log, batch.absent)
 
 
 def _apply(
-    cursor: psycopg2.extensions.cursor, log: str, table: ProtectedTable, changes: Mapping[str, StateChange]
+    cursor: psycopg2.extensions.cursor,
+    log: str,
+    table: ProtectedTable,
+    changes: Mapping[str, StateChange],
+    used: set[str],
 ) -> None:
     names = [quoted(column.name) for column in table.state_columns]
     target = f"{quoted(log + '_state')}.{quoted(state_name(table))}"
@@ -79,6 +92,9 @@ def _apply(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS"
         f" AS SELECT {own}{listed} FROM {target} WITH NO DATA"
     )
+    if stage in used:  # by another version of this table with the same columns (a snapshot describes some otherwise)
+        cursor.execute(f"DELETE FROM {stage}")
+    used.add(stage)
     _stage(cursor, stage, table.keyless, changes)
     parts = {"table": target, "columns": listed, "stage": stage}
     if table.keyless:
@@ -94,6 +110,9 @@ def _apply(
                 hint="the snapshot and the changes do not fit together; compare the source with the warehouse",
             )
         return
+    for column, keys in keys_by_column(changes).items():
+        keep = _KEEP.format(stage=stage, table=target, column=quoted(column)).replace("%", "%%")
+        cursor.execute(keep + _OF, (keys, log, table.table))
     assignments = "".join(f", {name} = excluded.{name}" for name in names)
     cursor.execute(_UPSERT.format(**parts, assignments=assignments))
 

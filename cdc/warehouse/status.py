@@ -22,7 +22,7 @@ SELECT log, table_name, suspended_code, suspended_message, suspended_seq
   FROM pipeline.state_table WHERE suspended_code IS NOT NULL ORDER BY 1, 2
 """
 _BY_HAND = {
-    "reserved-column": "rename the column at the source, then: cdc rebuild",
+    "too-many-columns": "no state table holds it; cdc audit as-of and history answer from the log",
     "key-changed": "no command makes its state again; cdc audit as-of and history answer from the log",
 }
 """Suspensions that a rebuild does not end by itself."""

@@ -10,16 +10,7 @@ SELECT m.seq, e.transaction_id, audit.instant(e.committed_at) AS committed, m.se
 WITH moment AS (SELECT audit.as_of(:'source', (extract(epoch FROM timestamptz :'at') * 1000000000)::bigint) AS seq),
      gone AS (SELECT coalesce(max(e.seq), -1) AS seq FROM audit.entry e, moment m
                WHERE e.log = :'source' AND e.table_name = :'table' AND e.row_key IS NULL AND e.kind = 'truncate' AND e.seq <= m.seq
-                 AND NOT audit.is_replay(e.entry)),
-     applied AS (SELECT e.seq, e.row_key, e.operation, e.entry FROM audit.entry e, moment m, gone g
-                  WHERE e.log = :'source' AND e.table_name = :'table' AND e.kind = 'change' AND e.seq <= m.seq AND e.seq > g.seq
-                    AND m.seq >= audit.baseline(:'source') AND NOT audit.is_replay(e.entry)),
-     moved AS (SELECT seq, row_key, 1 AS copies FROM applied WHERE operation <> 'd'
-               UNION ALL SELECT seq, row_key, -1 FROM applied WHERE operation = 'd'
-               UNION ALL SELECT a.seq, audit.keyless_row(coalesce(audit.readable(b.body), audit.readable(a.entry)) -> 'before'), -1
-                 FROM applied a LEFT JOIN audit.body b ON b.log = :'source' AND b.seq = a.seq WHERE a.operation = 'u'),
-     held AS (SELECT row_key, max(seq) FILTER (WHERE copies = 1) AS seq, sum(copies) AS copies
-                FROM moved WHERE row_key IS NOT NULL GROUP BY row_key HAVING sum(copies) > 0)
+                 AND NOT audit.is_replay(e.entry))
 SELECT h.row_key, h.seq, h.copies, coalesce(audit.readable(b.body), audit.readable(n.entry)) -> 'after' AS "row"
-  FROM held h JOIN audit.entry n ON n.log = :'source' AND n.seq = h.seq LEFT JOIN audit.body b ON b.log = :'source' AND b.seq = n.seq
- ORDER BY h.row_key;
+  FROM moment m CROSS JOIN gone g CROSS JOIN LATERAL audit.copies(:'source', :'table', g.seq, m.seq) h JOIN audit.entry n ON n.log = :'source' AND n.seq = h.seq LEFT JOIN audit.body b ON b.log = :'source' AND b.seq = n.seq
+ WHERE m.seq >= audit.baseline(:'source') ORDER BY h.row_key;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ class Rows:
         self._complete = False  # once the initial snapshot is: an absent row is absent, no longer unknown
         self._copies: dict[str, Counter[str]] = {}
         self._pairs: dict[str, set[tuple[str, str, str]]] = {}
+        self._snapshot: tuple[int, set[str]] | None = None  # a re-snapshot under way: where it began, what it has read
+        self._shown: tuple[str, int, set[str]] | None = None  # the one that has ended: at which offset
         self._moving: dict | None = None  # the delete of a key change, until its create
 
     def judge(self, entry: dict, schemas: Schemas) -> list[str]:
@@ -38,8 +41,9 @@ class Rows:
         kind, table = entry["kind"], entry.get("table", "")
         if kind == "baseline":
             self._complete |= entry["content"]["notification"] == "COMPLETED"
+            self._judge_baseline(entry)
         elif kind == "absent":
-            self._latest.pop((table, canonical.write(entry["key"])), None)
+            return self._judge_absent(entry)
         elif kind == "truncate" and "replay_of" not in entry:
             self._truncated[table] = int(entry["seq"])
             self._copies.pop(table, None)
@@ -53,6 +57,37 @@ class Rows:
                 return found + self._judge_copies(entry)
             return found + self._judge_key_change(entry) + self._judge_version(entry, pair, schemas)
         return []
+
+    def _judge_baseline(self, entry: dict) -> None:
+        """§3.7: where a re-snapshot begins, what it reads, where it ends."""
+        notification, detail = entry["content"]["notification"], entry["content"]["detail"]
+        if notification == "STARTED":
+            self._snapshot = (int(entry["seq"]), set())
+        elif notification == "TABLE_SCAN_COMPLETED":
+            if self._snapshot and detail.get("status") == "SUCCEEDED":
+                self._snapshot[1].add(detail["scanned_collection"])
+        else:
+            self._shown = (entry["offset"], *self._snapshot) if self._snapshot else None
+            self._snapshot = None
+
+    def _judge_absent(self, entry: dict) -> list[str]:
+        table, key = entry["table"], entry["key"]
+        parts = [part[1:-1].replace('""', '"') if part[0] == '"' else part for part in re.findall(r'"(?:[^"]|"")+"|[^".]+', table)]
+        if self._shown is None or self._shown[0] != entry["offset"] or ".".join(parts) not in self._shown[2]:
+            return ["an absent row without a re-snapshot that has read its table"]
+        if isinstance(key, str):
+            copies = self._copies.setdefault(table, Counter())
+            copies[key] -= int(entry["content"]["copies"])
+            return ["copies are absent that the log does not have"] if copies[key] < 0 else []
+        where = (table, canonical.write(key))
+        last = self._latest.get(where)
+        if last is None or last.image is None or last.seq <= self._truncated.get(table, -1) or last.seq > self._shown[1]:
+            return ["an absent row that is not there, or that the re-snapshot has shown"]
+        found = []
+        if (entry["version"], entry["prev"]) != (str(last.version + 1), str(last.seq)):
+            found.append("version and prev of an absent row do not follow its version before")
+        self._latest[where] = last._replace(seq=int(entry["seq"]), version=last.version + 1, image=None)
+        return found
 
     def _judge_images(self, entry: dict, content: dict) -> list[str]:
         found = []

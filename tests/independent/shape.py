@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-RECORD = "change end message schema truncate quarantined baseline"
-LATER = "resolved gap absent"
+RECORD = "change end message schema truncate quarantined baseline absent"
+LATER = "resolved gap"
 """Reserved kinds: those that a record caused have its identity, others have none."""
 ALL = f"{RECORD} {LATER} operation"
 
@@ -14,9 +14,9 @@ MEMBERS = {
     "after": ("", "change"),
     "before": ("", "change"),
     "body": ("", "change message schema quarantined baseline resolved gap operation"),
-    "captured_at": ("change message schema truncate baseline", f"end quarantined {LATER}"),
+    "captured_at": ("change message schema truncate baseline absent", f"end quarantined {LATER}"),
     "committed_at": ("change message schema truncate", f"end quarantined {LATER}"),
-    "content": ("schema message baseline quarantined resolved gap operation", ""),
+    "content": ("schema message baseline quarantined resolved gap operation", "absent"),
     "epoch": ("", f"{RECORD} {LATER}"),
     "flags": ("", ALL),
     "format": (ALL, ""),
@@ -31,7 +31,7 @@ MEMBERS = {
     "partition": (RECORD, LATER),
     "plan": ("change schema", ""),
     "position": ("change message truncate", "end"),
-    "prev": ("", "change"),
+    "prev": ("", "change absent"),
     "produced_at": (RECORD, LATER),
     "replay_of": ("", "change truncate message"),
     "salt": (ALL, ""),
@@ -41,7 +41,7 @@ MEMBERS = {
     "table": ("change schema truncate absent", ""),
     "topic_id": (RECORD, LATER),
     "transaction": ("end", "change message truncate quarantined"),
-    "version": ("", "change"),
+    "version": ("", "change absent"),
 }
 MUST = {kind: {name for name, (must, _) in MEMBERS.items() if kind in must.split()} for kind in ALL.split()}
 MAY = {kind: {name for name, (_, may) in MEMBERS.items() if kind in may.split()} for kind in ALL.split()}
@@ -104,7 +104,19 @@ def faults(entry: dict, body: dict | None) -> list[str]:
         found.append("half an identity")
     if kind == "change" and not found:
         found += _change(entry, present)
+    if kind == "absent" and not found:
+        found += _absent(entry, present)
     return found
+
+
+def _absent(entry: dict, present: set[str]) -> list[str]:
+    keyless = isinstance(entry["key"], str)
+    own = {"content", "flags"} if keyless else {"prev", "version"}
+    if present & {"content", "flags", "prev", "version"} != own or entry.get("flags", ["keyless"]) != ["keyless"]:
+        return ["members of a row with a key and without one are mixed"]
+    if keyless and not (set(entry["content"]) == {"copies"} and re.fullmatch("[1-9][0-9]*", str(entry["content"]["copies"]))):
+        return ["content is not a number of copies"]
+    return []
 
 
 def _is_notification(content: object) -> bool:
@@ -112,7 +124,7 @@ def _is_notification(content: object) -> bool:
         return False
     detail = content["detail"]
     texts = isinstance(detail, dict) and all(isinstance(text, str) for text in detail.values())
-    return texts and content["notification"] in ("COMPLETED", "TABLE_SCAN_COMPLETED")
+    return texts and content["notification"] in ("STARTED", "COMPLETED", "TABLE_SCAN_COMPLETED")
 
 
 def _change(entry: dict, present: set[str]) -> list[str]:

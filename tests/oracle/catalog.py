@@ -7,6 +7,7 @@ primary key it takes the first unique index, by name, that has no expression.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ SELECT n.nspname, c.relname,
  GROUP BY n.nspname, c.relname, c.oid ORDER BY n.nspname, c.relname
 """
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_OURS = re.compile(r"_(key|version|seq|committed_at|deleted|copies)_*")
 MOVING = {("cdc.heartbeat", "beat_at")}
 """Changes every few seconds by itself: never equal while the connector runs."""
 
@@ -69,8 +71,17 @@ class SourceTable:
     def view(self) -> str:
         """Its name within the warehouse's schemas; the title, with quotes, where a dot would be ambiguous."""
         if "." in self.schema + self.name:
-            return self.title
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+            name = self.title
+        else:
+            name = self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        if len(name.encode()) <= 63:
+            return name
+        return name.encode()[:52].decode(errors="ignore") + "~" + hashlib.sha256(name.encode()).hexdigest()[:10]
+
+    @staticmethod
+    def ours(column: str) -> str:
+        """The column's name in the warehouse: with one more ``_`` where state tables have, or could have, one of that name."""
+        return column + "_" if _OURS.fullmatch(column) else column
 
     @property
     def arrays(self) -> frozenset[str]:

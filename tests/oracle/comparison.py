@@ -89,7 +89,9 @@ def _compare(source_dsn: str, warehouse_dsn: str, source: str, table: SourceTabl
     ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear)
     rows, size = ours.count(b"\n"), len(ours)
     try:
-        theirs = render(warehouse_dsn, sql.Identifier(source, table.view), key, table.clear)
+        theirs = render(
+            warehouse_dsn, sql.Identifier(source, table.view), [table.ours(c) for c in key], [table.ours(c) for c in table.clear]
+        )
     except psycopg2.errors.UndefinedTable:
         missing = None if rows == 0 else f"{table.title}: {rows} rows in the source, no such view in the warehouse"
         return TableComparison(table.title, rows, table.clear, size, missing)
@@ -170,7 +172,7 @@ class _Opening:
             truncated=sql.Literal(truncated_through),
         )
         try:
-            copied = render(warehouse_dsn, relation, ("_key",), ("_key", "copies_", *self._columns))
+            copied = render(warehouse_dsn, relation, ("_key",), ("_key", "copies_", *map(self._table.ours, self._columns)))
         except psycopg2.errors.UndefinedColumn:
             raise _Differs("the warehouse's state lacks a column") from None
         rows = [fields(line) for line in copied.decode().split("\n")[:-1]]

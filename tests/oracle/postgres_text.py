@@ -52,8 +52,8 @@ def _bytea(wire: str) -> str:
 
 
 def _numeric(wire: str) -> str:
-    """Java has names of its own for what is no number."""
-    return _NUMERIC.get(wire, wire)
+    """Java has names of its own for what is no number, and an exponent where PostgreSQL has zeros."""
+    return f"{Decimal(wire):f}" if "E" in wire and wire not in _NUMERIC else _NUMERIC.get(wire, wire)
 
 
 def _date(wire: str) -> str:

@@ -163,6 +163,10 @@ def _particulars(draw, kind, members):
     """Members that must agree with each other."""
     if kind == "change":
         return _change(draw, members)
+    if kind == "absent":
+        if draw(st.booleans()):
+            return {"key": draw(DIGESTS), "flags": ("keyless",), "content": {"copies": str(draw(st.integers(1, 10**6)))}}
+        return {"version": str(draw(st.integers(2, 10**6))), "prev": draw(DECIMALS)}
     if kind == "schema":
         columns = draw(st.lists(st.dictionaries(TEXTS, st.none() | TEXTS, max_size=2), max_size=2))
         content = {"columns": columns, "key": draw(st.lists(TEXTS, max_size=2)), "plan": draw(st.lists(st.just({})))}

@@ -329,15 +329,17 @@ def test_long_names_do_not_collide(warehouse_database):
 def test_a_character_that_no_text_of_postgresql_has(warehouse_database):
     odd = Table(
         "public", "odd", (Column("id", optional=False), Column("_seq"), Column("v")), ("id",)
-    )  # suspended: its state takes no values
+    )
+    was = Table("public", "odd", (*odd.columns[:2], Column("v", "INT4", "int32")), ("id",))
     feed = Feed()
+    change(feed, (was, "c", None, {"id": "-", "_seq": "x", "v": 1}))  # then suspended: its state takes no values
     values = ["\x00", "a\x00\x00b", "\\u0000", "\\\\\x00", '"\x00"']
     change(feed, *((odd, "c", None, {"id": str(n), "_seq": "x", "v": value}) for n, value in enumerate(values)))
     bring(warehouse_database, feed, plan=clear_policy(odd))
-    assert [row["after_v"] for row in view(warehouse_database, "odd")] == [
+    assert [row["after_v"] for row in view(warehouse_database, "odd")][1:] == [
         value.replace("\x00", "␀") for value in values
     ]
-    assert [row["after__seq"] for row in view(warehouse_database, "odd")] == ["x"] * len(values)
+    assert [row["after__seq"] for row in view(warehouse_database, "odd")][1:] == ["x"] * len(values)
 
 
 def test_images_in_a_body(warehouse_database):

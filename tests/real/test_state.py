@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import Counter
 from decimal import Decimal
 from random import Random
@@ -12,20 +13,25 @@ import pytest
 
 from cdc.errors import Halted
 from cdc.values import typing_of
+from governance import policy
 from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
 from tests.golden import records as golden
 from tests.history import TEXTS, History
 from tests.independent.reader import verify
 from tests.memory_keys import MemoryKeys
-from tests.warehouse import edge, everything, folded, log, query, rows, worker
+from tests.warehouse import edge, everything, folded, log, query, rebuilt_alike, rows, verified, worker
 
+OPEN_POLICY = policy.parse("""
+source: trading
+tables:
+  public.odd: {columns: {_key: clear, _version: clear, _version_: clear, _seq: clear, _deleted: clear, _copies: clear, _committed_at: clear}}
+  public.plain: {columns: {_key: clear, _version: clear, _version_: clear, _seq: clear, _deleted: clear, _copies: clear, _committed_at: clear, id: clear, note: clear}}
+""")
 ROW = {"id": 1, "owner": "ann", "price": "1.50", "note": "n", "pin": "1"}
 
 
 def state_images(database) -> dict[str, Counter[str]]:
     """Every view, in the form of ``folded``: sealed cells and tokens as their entries have them, dropped columns left out."""
-    import json
-
     found: dict[str, Counter[str]] = {}
     tables = query(database.auditor_dsn, "SELECT table_name, state_name, columns FROM pipeline.state_table WHERE log = 'trading' AND suspended_code IS NULL")
     for table, name, columns in tables:
@@ -231,7 +237,6 @@ MISFITS = {
         {**ROW, "price": 5},
     ),
     "key-changed": (Table("public", "orders", ORDERS.columns, ("id", "owner")), ROW),
-    "reserved-column": (ORDERS.with_column(Column("_deleted")), {**ROW, "_deleted": "x"}),
 }
 
 
@@ -298,13 +303,39 @@ def test_a_suspended_table_stays_as_it_was_when_the_source_truncates_it(warehous
     assert rows(warehouse_database, "trading.orders", "id") == {("1",): 1}
 
 
-def test_a_table_that_never_fitted_is_shown_as_suspended(warehouse_database):
+def test_columns_named_as_ours_have_another_name_in_state_and_their_own_in_the_log(warehouse_database):
+    """Whether or not the table has columns that are named like the other names: no two columns get one name."""
+    names = ("_key", "_version", "_version_", "_seq", "_deleted", "_copies", "_committed_at")
+    odd = Table("public", "odd", (Column("_key", optional=False), *map(Column, names[1:])), ("_key",))
+    plain = Table("public", "plain", tuple(map(Column, names)))
+    row = {name: f"of {name}" for name in names}
+    with worker(warehouse_database, OPEN_POLICY) as it:
+        it.bring(_change(Feed(), (odd, "c", None, row), (plain, "c", None, row), (odd, "u", row, row | {"_seq": "new"}), (plain, "c", None, row)))
+        assert it.projections.suspended == {}
+    ours = tuple(name + "_" for name in names)
+    assert rows(warehouse_database, "trading.odd", *ours) == {tuple((row | {"_seq": "new"}).values()): 1}
+    assert rows(warehouse_database, "trading.plain", *ours) == {tuple(row.values()): 2}
+    assert json.loads(log(warehouse_database)[1][1])["after"] == row
+    assert verify(log(warehouse_database)) == []
+    assert verified(warehouse_database) == []
+    rebuilt_alike(warehouse_database, "public.odd", "trading_state.odd")
+    rebuilt_alike(warehouse_database, "public.plain", "trading_state.plain")
+    assert verified(warehouse_database) == []
+
+
+@pytest.mark.parametrize("key", [("id",), ()], ids=["with a key", "without"])
+def test_two_descriptions_of_a_table_with_the_same_columns_in_one_batch(warehouse_database, key):
+    """A snapshot describes some tables otherwise than the stream does; rows of both are applied once."""
+    one = Table("public", "plain", (Column("id", optional=False), Column("note")), key)
+    other = Table("public", "plain", (Column("id", optional=False), Column("note", optional=False)), key)
     feed = Feed()
-    odd = Table("public", "odd", (Column("id", optional=False), Column("_seq")), ("id",))
-    with worker(warehouse_database) as it:
-        it.bring(_change(feed, (odd, "c", None, {"id": "1", "_seq": "x"})))
-        assert "public.odd" in it.projections.suspended
-    assert query(warehouse_database.auditor_dsn, "SELECT suspended_code FROM pipeline.state_table WHERE table_name = 'public.odd'") == [("reserved-column",)]
+    feed.snapshot(one, [{"id": str(n), "note": "a"} for n in range(3)])
+    with worker(warehouse_database, OPEN_POLICY) as it:
+        _change(feed, (other, "c", None, {"id": "3", "note": "a"}), (other, "u", {"id": "1", "note": "a"}, {"id": "1", "note": "b"}))
+        it.bring(feed.records)
+    expected = {("0", "a"): 1, ("1", "b"): 1, ("2", "a"): 1, ("3", "a"): 1}
+    assert rows(warehouse_database, "trading.plain", "id", "note") == expected
+    assert verified(warehouse_database) == []
 
 
 def test_a_replay_of_an_older_version_of_a_table_does_not_suspend_it(warehouse_database):

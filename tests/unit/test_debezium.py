@@ -67,7 +67,7 @@ def _expected(wrote: golden.Golden) -> type:
     if name.endswith("TransactionMetadataValue"):
         return {"BEGIN": Begin, "END": End}[payload["status"]]
     if name.endswith("Notification") and payload["aggregate_type"] == "Initial Snapshot":
-        return Baseline if payload["type"] in ("TABLE_SCAN_COMPLETED", "COMPLETED") else Skipped
+        return Baseline if payload["type"] in ("STARTED", "TABLE_SCAN_COMPLETED", "COMPLETED") else Skipped
     return LogicalMessage if name.endswith("MessageValue") else Skipped
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cdc.debezium import Decoder
@@ -52,3 +53,13 @@ def test_wide_tables():
     table = Table("public", "wide", tuple(Column(f"column {n}", "INT4", "int32") for n in range(1600)))
     event = Decoder().decode(Feed().row(table, "c", None, {column.name: n for n, column in enumerate(table.columns)}))
     assert event.after == tuple(str(n) for n in range(1600))
+
+
+def test_the_other_key_of_a_key_change_may_hold_control_characters():
+    """As Connect's header converter writes them: quotes and backslashes escaped, nothing else."""
+    table = Table("public", "odd", (Column("a\tb", optional=False), Column("n", "INT8", "int64", optional=False)), ("a\tb", "n"))
+    feed = Feed()
+    feed.change_key(table, {"a\tb": "x", "n": 1}, {"a\tb": "y", "n": 1})
+    header = (("__debezium.newkey", b'{"a\tb":"y\n\\"\\\\","n":9007199254740993}'),)
+    record = msgspec.structs.replace(feed.records[0], headers=header)
+    assert Decoder().decode(record).other_key == ('y\n"\\', "9007199254740993")

@@ -12,6 +12,7 @@ from .history import GONE, UNKNOWN, Head, KeyChanges, Table, version_faults
 from .keyless import key_of
 from .rows import EntriesAt, EntryRow, StateTable
 from .schemas import Schemas, TableVersion
+from .snapshots import Snapshots
 from .values import UNAVAILABLE
 
 Say = Callable[[int, dict[str, Any], str, str], None]
@@ -29,6 +30,8 @@ class Changes:
         )
         self.keyed = 0
         self.keyless = 0
+        self.absent_rows = 0
+        self.snapshots = Snapshots()
         self.key_changes = KeyChanges()
         self._say = say
 
@@ -36,6 +39,26 @@ class Changes:
         """All rows of a table are gone, unless it is a replay."""
         if "replay_of" not in entry:
             self._table(entry["table"]).truncate(seq)
+
+    def absent(self, seq: int, entry: dict[str, Any], key: str) -> None:
+        """A row that a re-snapshot did not show."""
+        self.absent_rows += 1
+        table = self._table(entry["table"])
+        table.reach(seq)
+        if type(entry["key"]) is str:
+            cause = self.snapshots.fault(entry, None)
+            taken = table.take(seq, key, entry["content"]["copies"])
+            faults = [cause, None if taken else "it takes away copies that the log does not have"]
+        else:
+            head = table.rows.heads.get(key)
+            live = head is not None and head.image != GONE and head.seq > table.rows.truncated
+            faults = [*version_faults(entry, head), self.snapshots.fault(entry, head.seq if head else None)]
+            faults.append(None if live else "it calls a row absent that is not there")
+            table.rows.heads[key] = Head(int(entry["version"]), seq, GONE)
+        for fault in faults:
+            if fault is not None:
+                self._say(seq, entry, "absent", fault)
+        table.changes += not table.suspended
 
     def change(self, seq: int, read: Read, key: str) -> None:
         """One change; ``key``: its row key as text.

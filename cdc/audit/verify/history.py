@@ -100,6 +100,12 @@ class Table:
         self.reach(seq)
         self.rows.truncate(seq, first=not self.changes)
 
+    def take(self, seq: int, key: str, copies: object) -> bool:
+        """Take copies of a row without a key away; False when the log does not have as many."""
+        left = self.rows.copies.get(key, (0, 0))[0] - (int(copies) if isinstance(copies, str) else 0)
+        self.rows.copies[key] = (left, seq)
+        return left >= 0
+
     def count(self, seq: int, before: str | None, after: str | None) -> str | None:
         """Take a change of a row without a key: one copy less of ``before``, one more of ``after`` (row keys)."""
         copies = self.rows.copies

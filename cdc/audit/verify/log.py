@@ -152,11 +152,14 @@ class Pass:
             fault = self.changes.schemas.introduce(seq, entry)
             if fault is not None:
                 self._say(seq, entry, "table versions", fault)
+        elif kind == "absent":
+            self.changes.absent(seq, entry, key or "")
         elif kind == "truncate":
             self.changes.truncate(seq, entry)
         elif kind == "baseline":
             content = entry["content"]
             self.changes.continuity.baseline(content["notification"], content["detail"])
+            self.changes.snapshots.baseline(seq, entry["offset"], content)
             if content["notification"] == "COMPLETED":
                 self.transactions.baseline(seq, entry["captured_at"])
 

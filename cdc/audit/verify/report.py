@@ -64,6 +64,7 @@ def _checked(given: Given, read: Pass, compared: tuple[tuple[str, Compared], ...
         "before images equal to the row's after image before": continuity.equal,
         "before images compared column by column": continuity.by_column,
         "before images not comparable": continuity.not_comparable,
+        "rows that a re-snapshot did not show": changes.absent_rows,
         "replays, which change nothing": read.replays.count,
         "transactions: whole, as many entries as END says": read.transactions.ended,
         "rows of current state": sum(found.rows for _, found in compared),

@@ -35,16 +35,17 @@ MEMBERS = {
     "quarantined": _kind("identity content", "clocks epoch transaction"),
     "resolved": _kind("content", "identity clocks epoch transaction"),
     "gap": _kind("content", "identity clocks epoch transaction"),
-    "absent": _kind("key table", "identity clocks epoch transaction"),
+    "absent": _kind("identity captured_at key table", "content epoch prev version"),
 }
 """Kind → members it must have, members it may have. Members in a body count as the entry's."""
 
-RESERVED = frozenset({"quarantined", "resolved", "gap", "absent"})
+RESERVED = frozenset({"quarantined", "resolved", "gap"})
 """Kinds that the formats provide for and nothing writes yet: what they do to rows is not checked."""
 
 _OPERATIONS = {"change": frozenset("crud"), "truncate": frozenset("t"), "message": frozenset("m")}
 _IMAGES = {"c": {"after"}, "r": {"after"}, "u": {"after", "before"}, "d": {"before"}}
 _CONTENT = {
+    "absent": {"copies"},
     "baseline": {"detail", "notification"},
     "gap": {"from", "reason", "through"},
     "message": {"content", "prefix"},
@@ -100,7 +101,7 @@ def is_topic_id(text: object) -> bool:
 
 def _check_spelling(entry: dict[str, Any]) -> None:
     """Members that only some kinds have, or whose content has a form of its own."""
-    content = _CONTENT.get(entry["kind"])
+    content = _CONTENT.get(entry["kind"]) if "content" in entry or entry["kind"] != "absent" else None
     if content is not None and (type(entry["content"]) is not dict or entry["content"].keys() != content):
         raise _malformed("content does not have the members of its kind")
     if "table" in entry and not _matches(_TABLE, entry["table"]):
@@ -130,7 +131,19 @@ def _judged(entry: dict[str, Any], flagged: str, *, bodied: bool) -> tuple[str, 
         raise _malformed("flags are not a sorted set of known flags")
     if kind == "change":
         _check_change(entry, flagged.split())
+    elif kind == "absent":
+        _check_absent(entry, flagged.split())
     return ("salt", *(name for name in _DECIMALS if name in entry))
+
+
+def _check_absent(entry: dict[str, Any], flags: list[str]) -> None:
+    keyless = type(entry["key"]) is str
+    if (not keyless and type(entry["key"]) is not list) or keyless != (flags == ["keyless"]):
+        raise _malformed("key and the flag keyless disagree")
+    if {"content": keyless, "version": not keyless, "prev": not keyless} != {
+        name: name in entry for name in ("content", "version", "prev")
+    }:
+        raise _malformed("content is for rows without a key, version and prev are for those with one")
 
 
 def _check_change(entry: dict[str, Any], flags: list[str]) -> None:

@@ -9,6 +9,7 @@ NULL or nowhere in rows from before it, and does not count in the row key of a r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -20,9 +21,11 @@ from .history import GONE, Rows, Table
 from .keyless import key_of
 from .rows import EntriesAt, StateRow, StateTable
 from .schemas import Schemas, TableVersion
+from .values import UNAVAILABLE
 
 _OWN = 5
 """Columns that every state table has, before those of the source."""
+_OWN_NAME = re.compile(r"_(key|version|seq|committed_at|deleted|copies)_+")
 _TOGETHER = 500
 """Rows whose entries are asked for at a time."""
 
@@ -58,7 +61,8 @@ class StateCheck:
         self._schemas = schemas
         self._entries_at = entries_at
         self._say = say
-        rules = [(name, text.same(kind)) for name, kind in stated.columns]
+        self._columns = [(_of_source(name), kind) for name, kind in stated.columns]
+        rules = [(name, text.same(kind)) for name, kind in self._columns]
         self._rules = [(at, name, rule) for at, (name, rule) in enumerate(rules) if rule is not None]
         self._unknown = tuple(name for name, rule in rules if rule is None)
         self._cells = 0
@@ -137,23 +141,57 @@ class StateCheck:
     def _images(self, one: _Wanted, stored: tuple[str, str | None] | None) -> None:
         """The columns of a row against its entry."""
         entry = entries.again(*stored) if stored is not None else {}
+        if entry.get("kind") == "absent" and entry.get("table") == self._stated.table:
+            self._absent(one, entry)
+            return
         version = self._schemas.version(entry) if entry.get("table") == self._stated.table else None
         image = self._image(one, entry, version) if version is not None else None
         if image is None or version is None:
             self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
             return
+        if UNAVAILABLE in image.values():
+            image = self._sent(entry, image)
         differing = [
             name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[_OWN + at], rule)
         ]
         if one.row[2] != entry.get("committed_at"):
             differing.append("_committed_at")
         absent = {name for name in version.kept() if one.seq >= self._gone.get(name, 0)}
-        absent -= {name for name, _ in self._stated.columns}
+        absent -= {name for name, _ in self._columns}
         self._cells += len(self._rules)
         if differing:
             self._say(one.seq, one.key, f"columns that do not show what the entry holds: {', '.join(differing)}")
         if absent:
             self._say(one.seq, one.key, f"the state table lacks columns of the entry: {', '.join(sorted(absent))}")
+
+    def _sent(self, entry: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
+        """The image with what the source did not send taken from the newest version before that has it."""
+        found = dict(image)
+        while UNAVAILABLE in found.values() and entry.get("prev") is not None:
+            if int(entry["prev"]) <= self._rows.truncated:
+                break
+            earlier = [entries.again(text_, body) for _, text_, body in self._entries_at([int(entry["prev"])])]
+            if not earlier or "after" not in earlier[0]:
+                break
+            entry = earlier[0]
+            for name, value in found.items():
+                if value == UNAVAILABLE and name in entry["after"]:
+                    found[name] = entry["after"][name]
+        return found
+
+    def _absent(self, one: _Wanted, entry: dict[str, Any]) -> None:
+        """A row that a re-snapshot did not show: its key is left; without a key, nothing of its columns changes."""
+        if row_key(entry) != one.key:
+            self._say(one.seq, one.key, "the entry that it is said to be of is not one of this row")
+        elif not self._stated.keyless:
+            image = dict(zip(self._stated.key, entry["key"], strict=False))
+            self._cells += len(self._rules)
+            differing = [
+                name for at, name, rule in self._rules if not text.shows(image.get(name), one.row[_OWN + at], rule)
+            ]
+            if differing:
+                cause = f"columns that do not show what the entry holds: {', '.join(differing)}"
+                self._say(one.seq, one.key, cause)
 
     def _image(self, one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[str, Any] | None:
         """What the row's columns must show; None when the entry is not of this row."""
@@ -167,6 +205,11 @@ class StateCheck:
             if side in entry and key_of(image := self._now(entry[side], one.seq)) == one.key:
                 return image
         return None
+
+
+def _of_source(name: str) -> str:
+    """The source's name of a state column: one ``_`` less where it is named like a column that state tables add."""
+    return name[:-1] if _OWN_NAME.fullmatch(name) else name
 
 
 def _seqs(chunk: list[_Wanted]) -> list[int]:

@@ -76,7 +76,7 @@ def enrol(
         kept,
         definition,
         captured,
-        left_out,
+        (*left_out, *(other.reason for other in inventory.others if not schemas or other.schema in schemas)),
         login,
         sql,
         inventory.server.wal_level,

@@ -19,7 +19,7 @@ STRETCH = 20_000
 _ENTRIES = """
 SELECT e.seq, e.kind, e.version, e.committed_at, e.row_key, e.operation, e.entry, b.body FROM audit.entry e
   LEFT JOIN audit.body b ON b.log = e.log AND b.seq = e.seq
- WHERE e.log = %s AND e.seq > %s AND e.seq <= %s AND e.table_name = %s AND e.kind IN ('change', 'truncate')
+ WHERE e.log = %s AND e.seq > %s AND e.seq <= %s AND e.table_name = %s AND e.kind IN ('change', 'truncate', 'absent')
  ORDER BY e.seq
 """
 _UPSERT = """
@@ -34,6 +34,7 @@ SELECT _key, _seq, _committed_at, _own::bigint{typed} FROM rebuild_stage
 ON CONFLICT (_key) DO UPDATE SET _seq = excluded._seq, _committed_at = excluded._committed_at,
     _copies = excluded._copies + CASE WHEN s._seq <= {truncated} THEN 0 ELSE s._copies END
 """
+UNAVAILABLE = {"unavailable": "toast"}
 _Row = list[Any]
 """Version, seq, committed_at, deleted or copies, line."""
 
@@ -67,12 +68,17 @@ class Fold:
             if kind == "truncate":
                 self._truncate(seq)
                 continue
+            if kind == "absent":
+                self._absent(entry, key, seq, version)
+                continue
             if body is not None:
                 entry |= decode(body)
             renderer = self._renderer(entry["schema"], entry["plan"])
             if making.target.key:
                 gone = operation == "d"
                 line = renderer.deleted(entry["before"]) if gone else renderer.row(entry["after"])
+                if not gone and UNAVAILABLE in entry["after"].values():
+                    line = self._kept(key, entry["after"], line)
                 self._rows[key] = [version, seq, committed_at, "t" if gone else "f", line]
             else:
                 self._copies(entry, operation, seq, committed_at, renderer)
@@ -116,6 +122,44 @@ class Fold:
         self._truncated = seq
         if not self.making.target.key:
             self._rows.clear()
+
+    def _absent(self, entry: dict[str, Any], key: str, seq: int, version: int | None) -> None:
+        """A row that a re-snapshot did not show (docs/formats.md §3.7)."""
+        target = self.making.target
+        if target.key:
+            renderer = Renderer(target, target, self.making.as_text)
+            line = renderer.deleted(dict(zip(target.key, entry["key"], strict=True)))
+            self._rows[key] = [version, seq, None, "t", line]
+            return
+        if any(not known.names <= target.names for known in self._known.values()):
+            raise Conflict(
+                f"{self.making.table} has no key, lost a column, and was read by a re-snapshot: which of its rows the"
+                " re-snapshot counted anew cannot be told",
+                hint="its history is complete: cdc audit as-of",
+            )
+        nothing = "\t".join([NULL] * len(target.columns))  # the row is there: its columns stay
+        row = self._rows.setdefault(key, [None, seq, None, 0, nothing])
+        row[1:4] = [seq, None, row[3] - int(entry["content"]["copies"])]
+
+    def _kept(self, key: str, image: dict[str, Any], line: str) -> str:
+        """The line with what the source did not send taken from the row as it is, where it is there."""
+        unsent = [n for n, column in enumerate(self.making.target.columns) if image.get(column.source) == UNAVAILABLE]
+        row = self._rows.get(key)
+        if row is None:
+            listed = ", ".join(f"{quoted(column.name)}::text" for column in self.making.target.columns)
+            self._cursor.execute(
+                f"SELECT {listed.replace('%', '%%')} FROM {self.making.name} WHERE _key = %s AND NOT _deleted"
+                " AND _seq > %s",
+                (key, self._truncated),
+            )
+            found = self._cursor.fetchone()
+            held = [NULL if cell is None else escape(cell) for cell in found] if found else None
+        else:
+            held = row[4].split("\t") if row[3] == "f" and row[1] > self._truncated else None
+        cells = line.split("\t")
+        for n in unsent:
+            cells[n] = held[n] if held is not None else NULL
+        return "\t".join(cells)
 
     def _copies(
         self, entry: dict[str, Any], operation: str, seq: int, committed_at: int | None, renderer: Renderer

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import psycopg2
 
 from cdc.errors import Conflict, NotFound
-from cdc.warehouse.projection import RESERVED, quoted
+from cdc.warehouse.projection import MOST_COLUMNS, quoted
 from cdc.warehouse.rebuild.shape import NUMBERS, Version, decode, described
 
 _VERSIONS = """
@@ -94,10 +94,10 @@ def in_force(
         raise NotFound(f"the log has no change of {table}", hint="cdc status")
     newest = decode(row[0])
     version = known[newest["schema"], newest["plan"]]
-    if reserved := sorted(RESERVED & {column.name for column in version.columns}):
+    if len(version.columns) > MOST_COLUMNS:
         raise Conflict(
-            f"column {reserved[0]} of {table} has the name of a column that state tables add",
-            hint="rename the column at the source, then: cdc rebuild",
+            f"{table} has {len(version.columns)} columns; a state table holds {MOST_COLUMNS} of its source",
+            hint="its history is complete: cdc audit history, cdc audit as-of",
         )
     if any(other.key != version.key for other in known.values()):
         raise Conflict(

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from cdc.copytext import NULL, clear_text, sealed_text, token_text
-from cdc.entry import canonical
+from cdc.entry import canonical, state_column
 from cdc.event import Value
 from cdc.values import Typing, as_it_is, typing_of
 from cdc.values import described as source_column
@@ -35,9 +35,13 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of one table version: its typing, the type of its state column, and its protection."""
+    """A column of one table version: its typing, name and type of its state column, and its protection.
+
+    ``source``: its name at the source, and so in images.
+    """
 
     name: str
+    source: str
     typing: Typing
     type: str
     protect: str
@@ -73,7 +77,7 @@ def described(schema: str, plan: str, content: Mapping[str, Any]) -> Version:
 def _column(column: Mapping[str, str | None], protect: str) -> Column:
     typing = typing_of(source_column(column))
     kept_as = {"seal": "bytea", "token": "text"}.get(protect) or column.get("state") or typing.state
-    return Column(str(column["name"]), typing, kept_as, protect)
+    return Column(state_column(str(column["name"])), str(column["name"]), typing, kept_as, protect)
 
 
 class Renderer:
@@ -82,11 +86,11 @@ class Renderer:
     def __init__(self, version: Version, target: Version, as_text: frozenset[str]) -> None:
         mine = {column.name: column for column in version.columns}
         self._cells = [
-            (column.name, _cell(mine.get(column.name), column, as_text=column.name in as_text), column.name in as_text)
+            (column.source, _cell(mine.get(column.name), column, as_text=column.name in as_text))
             for column in target.columns
         ]
         self._key = frozenset(target.key)
-        self.lacks = tuple(c.name for c in target.columns if c.name not in version.names)
+        self.lacks = tuple(c.name for c in target.columns if c.source not in version.names)
 
     def row(self, image: Mapping[str, Value]) -> str:
         """The whole row.
@@ -94,11 +98,11 @@ class Renderer:
         Raises:
             UnfitError: a column of the target cannot hold what the image has there.
         """
-        return "\t".join([cell(image.get(name)) for name, cell, _ in self._cells])
+        return "\t".join([cell(image.get(name)) for name, cell in self._cells])
 
     def deleted(self, image: Mapping[str, Value]) -> str:
         """What is left of a deleted row: its key."""
-        return "\t".join([cell(image.get(name)) if name in self._key else NULL for name, cell, _ in self._cells])
+        return "\t".join([cell(image.get(name)) if name in self._key else NULL for name, cell in self._cells])
 
 
 def _cell(mine: Column | None, target: Column, *, as_text: bool) -> Callable[[Value], str]:
