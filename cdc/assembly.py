@@ -22,6 +22,8 @@ from cdc.images import LastImages
 from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
 
 HEARTBEAT_TABLE = "cdc.heartbeat"
+ACCEPT_GAP = "cdc stream show"
+"""The next command where events are missing: it says what is, and which command goes on."""
 Head = tuple[int, int]
 """Version and seq of a row's newest version."""
 HeadOf = Callable[[str, str], Head | None]
@@ -54,6 +56,11 @@ class Assembly:
         self._high = start.high
         self._open, self._open_count = start.open_transaction, start.open_count
         self._complete = (start.complete_seq, start.complete_at)
+
+    @property
+    def introduced(self) -> list[tuple[str, str, str]]:
+        """Table, schema digest and plan digest of the table versions that this batch describes."""
+        return [version[:3] for version in self._versions]
 
     def take(self, event: Protected) -> None:
         """Account for one record."""
@@ -152,7 +159,8 @@ class Assembly:
             raise Halted(
                 "transaction-without-end",
                 f"BEGIN at offset {event.origin.offset} inside a transaction that has not ended",
-                hint="compare the source with the warehouse before going on; the connector lost events",
+                hint=ACCEPT_GAP,
+                coordinates={"offset": str(event.origin.offset)},
             )
         self._open, self._open_count = event.id, 0
         self._drafts.begin()
@@ -163,7 +171,8 @@ class Assembly:
             raise Halted(
                 "transaction-incomplete",
                 f"END at offset {event.origin.offset} counts {event.count} events, the log has {self._open_count}",
-                hint="compare the source with the warehouse before going on; the connector lost or repeated events",
+                hint=ACCEPT_GAP,
+                coordinates={"offset": str(event.origin.offset), "counts": str(event.count)},
             )
         tables = {name: str(count) for name, count in event.tables}
         folded = FoldedEnd(count=str(event.count), offset=str(event.origin.offset), tables=tables)
@@ -224,7 +233,12 @@ class Assembly:
                 raise Halted(
                     "transaction-without-begin",
                     f"the event at offset {origin.offset} belongs to no open transaction",
-                    hint="compare the source with the warehouse before going on; the connector lost events",
+                    hint=ACCEPT_GAP,
+                    coordinates={
+                        "offset": str(origin.offset),
+                        "transaction": transaction.id,
+                        "order": str(transaction.order),
+                    },
                 )
             self._open_count += 1
         self._drafts.add(seq, draft, foldable=transaction is not None)
@@ -278,6 +292,7 @@ class Assembly:
                 "source-epoch",
                 f"the source was {self._epoch} and is {epoch} (system identifier/timeline)"
                 f" from offset {event.origin.offset} on",
-                hint="a restored or failed-over source may have lost commits: compare it with the warehouse first",
+                hint=ACCEPT_GAP,
+                coordinates={"offset": str(event.origin.offset), "epoch": epoch},
             )
         self._epoch = epoch

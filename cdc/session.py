@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -21,7 +22,7 @@ from cdc.errors import Fenced, Halted, RecordError
 from cdc.event import Event, Record
 from cdc.heads import Heads
 from cdc.identity import Identity
-from cdc.protect import ProtectedEvent, ProtectedTable, Protector
+from cdc.protect import Protected, ProtectedEvent, ProtectedTable, Protector
 from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
 from cdc.telemetry import Progress
@@ -107,7 +108,7 @@ class Session:
             self._keys = Keys(store, self._settings.root, seen=StoreMark(*owned.privacy) if owned.privacy else None)
             return self._keys.salt_key(owned.origin)
         except StoreRestored as error:
-            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
+            raise Halted("privacy-store-restored", str(error), hint="cdc stream show") from None
 
     def replicate(self, stop: threading.Event, lost: threading.Event) -> None:
         """Read, decode, protect and hand over batches until stopped; raises what ended the ownership."""
@@ -168,7 +169,7 @@ class Session:
             protected = self._protector.protect(events)
             mark = self._keys.mark
         except StoreRestored as error:
-            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
+            raise Halted("privacy-store-restored", str(error), hint="cdc stream show") from None
         except StoreUnavailable:
             raise
         except GovernanceError as error:
@@ -182,9 +183,18 @@ class Session:
                 self._projections.ready(table)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
-        batch = self._sequencer.assemble(
-            protected, self._heads.get, self._projections.suspended, position, len(offsets)
-        )
+        try:
+            self._submit(protected, position, len(offsets), mark)
+        except Halted as error:
+            before = bisect_left(offsets, int(error.coordinates.get("offset", offsets[0])))
+            if before:  # what precedes the halt is committed: it stands before the record that nobody understands
+                self._submit(protected[:before], offsets[before], before, mark)
+                self._writer.drain()
+            raise
+
+    def _submit(self, protected: Sequence[Protected], position: int, delivered: int, mark: StoreMark) -> None:
+        """Assemble a batch of these events and give it to the writer."""
+        batch = self._sequencer.assemble(protected, self._heads.get, self._projections.suspended, position, delivered)
         batch = replace(batch, columns=self._projections.take_changes())
         self._heads.remember(batch)
         if batch.end.edge.size > self._cut_through - lease.CUT_AHEAD // 2:

@@ -35,6 +35,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc status --watch --every 5", "again every 5 seconds, with rates"),
         ("cdc status --output json", "for programs; exit code 4 when a stream is halted"),
     ),
+    "cdc stream show": (("cdc stream show", "what has halted, why, and which command goes on; exit code 4"),),
+    "cdc stream accept-gap": (
+        ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
+    ),
     "cdc migrate": (("cdc migrate", "safe to repeat; a running worker goes on"),),
     "cdc connectors init": (
         ("cdc connectors init shop", "from $CDC_SOURCE_DSN: definition, SQL, secret"),

@@ -39,14 +39,14 @@ MEMBERS = {
 }
 """Kind → members it must have, members it may have. Members in a body count as the entry's."""
 
-RESERVED = frozenset({"quarantined", "resolved", "gap", "absent"})
+RESERVED = frozenset({"quarantined", "resolved", "absent"})
 """Kinds that the formats provide for and nothing writes yet: what they do to rows is not checked."""
 
 _OPERATIONS = {"change": frozenset("crud"), "truncate": frozenset("t"), "message": frozenset("m")}
 _IMAGES = {"c": {"after"}, "r": {"after"}, "u": {"after", "before"}, "d": {"before"}}
 _CONTENT = {
     "baseline": {"detail", "notification"},
-    "gap": {"from", "reason", "through"},
+    "gap": {"at", "by", "cause", "effect", "from", "lost", "reason", "through"},
     "message": {"content", "prefix"},
     "operation": {"actor", "detail", "name"},
     "quarantined": {"reason", "sealed"},

@@ -17,11 +17,11 @@ def faults(
 ) -> list[str]:
     """What of the row does not follow from the log. ``described``: entries of kind ``schema``."""
     skipped = stream.skipped
-    begun = transactions.ended + (stream.open_transaction is not None)
+    begun = transactions.begun + transactions.ended + (stream.open_transaction is not None)
     held = {
         "records is not entries minus extra_entries plus skipped": stream.records
         == entries - stream.extra_entries + sum(skipped.values()),
-        "extra_entries is not the number of schema entries": stream.extra_entries == described,
+        "extra_entries is not the number of schema and gap entries": stream.extra_entries == described,
         "skipped.begin is not the number of transactions": skipped.get("begin", 0) == begun,
         "skipped.end is not the number of folded ends": skipped.get("end", 0) == transactions.folded,
         "next_offset is not beyond the last entry": stream.next_offset > max(order.offset, transactions.end_offset),
