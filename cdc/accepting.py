@@ -13,11 +13,12 @@ from cdc.stream import Stream, Topic, describe
 from cdc.warehouse.halts import Halt
 
 _TRANSACTIONS = frozenset({"transaction-incomplete", "transaction-without-begin", "transaction-without-end"})
-_TOPICS = frozenset({"topic-recreated", "topic-changed", "position-lost", "partition-count"})
+_TOPICS = frozenset({"topic-recreated", "topic-changed", "position-lost", "partition-count", "warehouse-behind"})
 LOST = {
     "topic-recreated": "Records between the two topics, if there were any, are missing. How many, nobody can tell.",
     "topic-changed": "Records of the old topic that this log had not read are missing. How many, nobody can tell.",
     "position-lost": "The records of these offsets are missing for ever.",
+    "warehouse-behind": "What the warehouse lost of these offsets is missing, unless a newer copy of it exists.",
     "source-epoch": "Commits that the old source had and the new one has not stay in the log; commits that neither"
     " delivered are missing. From here on source positions are judged anew.",
     "transaction-incomplete": "Events of this transaction are missing, or stand twice. Its END is not recorded.",
@@ -72,6 +73,10 @@ def _of_transaction(halt: Halt) -> Gap:
         )
     here = Going(offset, halt.topic_id, halt.epoch, closes=halt.open_transaction)
     at = f"offset {offset}"
+    if "has" in halt.coordinates:
+        order, has = int(halt.coordinates["order"]), int(halt.coordinates["has"])
+        going = replace(here, closes=None, opens=(halt.coordinates["transaction"], order))
+        return Gap(halt.code, at, at, max(0, order - 1 - has), going)
     if halt.code == "transaction-incomplete":
         return Gap(halt.code, at, at, None, replace(here, position=offset + 1, skips=1))
     if halt.code == "transaction-without-end":
@@ -93,7 +98,8 @@ def _of_topic(halt: Halt, place: Place) -> Gap:
             hint="delete the topic, let the connector make it anew, and give this command again",
         )
     same = topic.id == halt.topic_id
-    code = "position-lost" if same else "topic-changed" if topic.name != halt.topic else "topic-recreated"
+    lost = "warehouse-behind" if halt.code == "warehouse-behind" else "position-lost"
+    code = lost if same else "topic-changed" if topic.name != halt.topic else "topic-recreated"
     opens = None
     if first is not None and first.origin.transaction is not None and first.origin.transaction.order > 1:
         opens = (first.origin.transaction.id, first.origin.transaction.order)

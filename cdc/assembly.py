@@ -20,10 +20,9 @@ from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
 from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
+from cdc.torn import SHOW, torn
 
 HEARTBEAT_TABLE = "cdc.heartbeat"
-ACCEPT_GAP = "cdc stream show"
-"""The next command where events are missing: it says what is, and which command goes on."""
 Head = tuple[int, int]
 """Version and seq of a row's newest version."""
 HeadOf = Callable[[str, str], Head | None]
@@ -159,7 +158,7 @@ class Assembly:
             raise Halted(
                 "transaction-without-end",
                 f"BEGIN at offset {event.origin.offset} inside a transaction that has not ended",
-                hint=ACCEPT_GAP,
+                hint=SHOW,
                 coordinates={"offset": str(event.origin.offset)},
             )
         self._open, self._open_count = event.id, 0
@@ -171,7 +170,7 @@ class Assembly:
             raise Halted(
                 "transaction-incomplete",
                 f"END at offset {event.origin.offset} counts {event.count} events, the log has {self._open_count}",
-                hint=ACCEPT_GAP,
+                hint=SHOW,
                 coordinates={"offset": str(event.origin.offset), "counts": str(event.count)},
             )
         tables = {name: str(count) for name, count in event.tables}
@@ -229,17 +228,8 @@ class Assembly:
     def _add(self, seq: int, draft: Draft | ChangeDraft, origin: Origin) -> None:
         transaction = origin.transaction
         if transaction is not None:
-            if self._open != transaction.id:
-                raise Halted(
-                    "transaction-without-begin",
-                    f"the event at offset {origin.offset} belongs to no open transaction",
-                    hint=ACCEPT_GAP,
-                    coordinates={
-                        "offset": str(origin.offset),
-                        "transaction": transaction.id,
-                        "order": str(transaction.order),
-                    },
-                )
+            if self._open != transaction.id or transaction.order != self._open_count + 1:
+                raise torn(self._open, self._open_count, origin.offset, transaction)
             self._open_count += 1
         self._drafts.add(seq, draft, foldable=transaction is not None)
         if self._open is None:
@@ -292,7 +282,7 @@ class Assembly:
                 "source-epoch",
                 f"the source was {self._epoch} and is {epoch} (system identifier/timeline)"
                 f" from offset {event.origin.offset} on",
-                hint=ACCEPT_GAP,
+                hint=SHOW,
                 coordinates={"offset": str(event.origin.offset), "epoch": epoch},
             )
         self._epoch = epoch

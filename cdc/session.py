@@ -23,6 +23,7 @@ from cdc.event import Event, Record
 from cdc.heads import Heads
 from cdc.identity import Identity
 from cdc.protect import Protected, ProtectedEvent, ProtectedTable, Protector
+from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
 from cdc.telemetry import Progress
@@ -79,6 +80,7 @@ class Session:
             self._reader = lease.connect(settings.warehouse_dsn, f"cdc reader {settings.log}")
             opening.callback(self._reader.close)
             self._reader.autocommit = True
+            self._warehouse = warehouse_identity(self._reader)
             self._cut_through = lease.cut_ahead(self._reader, settings.log, owned.standing.edge.size)
             self._projections = Projections(self._reader, settings.log)
             self._heads = Heads(self._projections)
@@ -112,7 +114,11 @@ class Session:
 
     def replicate(self, stop: threading.Event, lost: threading.Event) -> None:
         """Read, decode, protect and hand over batches until stopped; raises what ended the ownership."""
-        self._stream.rewind(self._sequencer.standing.next_offset)
+        position = self._sequencer.standing.next_offset
+        told = rolled_back(self._stream, self._reader, self._settings.log, position, self._warehouse)
+        if told is not None:
+            self._progress.note(told)
+        self._stream.rewind(position)
         oldest = time.monotonic()
         while not stop.is_set():
             self._writer.check()
@@ -127,11 +133,12 @@ class Session:
                 self._hand_over()
                 oldest = time.monotonic()
             self._stream.confirm_idle()
-            self._stream.acknowledge(self._committed_offset)
+            self._stream.acknowledge(self._committed_offset, self._warehouse)
             self._progress.beat(self._stream.lag())
             if self._settings.until_caught_up and not records and self._caught_up():
                 break
         self._flush()
+        self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)
 
     def _decode(self, records: list[Record]) -> None:
         """Counts each record as delivered; before one that cannot be decoded, commits what precedes it."""

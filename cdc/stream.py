@@ -221,14 +221,28 @@ class Stream:
             return None
         return max(0, int(high) - self._expected) if high >= 0 else None
 
-    def acknowledge(self, position: int) -> None:
-        """Tell Kafka every few seconds, best effort: the truth is the warehouse's position."""
+    def acknowledged(self, warehouse: str) -> int | None:
+        """The position that Kafka was told last, where it was told by this warehouse; None else.
+
+        Raises:
+            TransientError: the broker does not answer.
+        """
+        try:
+            (told,) = self._consumer.committed([TopicPartition(self._topic.name, 0)], timeout=10)
+        except KafkaException as error:
+            raise TransientError(f"Kafka does not answer ({error.args[0].name()})") from None
+        return told.offset if told.offset >= 0 and told.metadata == warehouse else None
+
+    def acknowledge(self, position: int, warehouse: str, *, at_once: bool = False) -> None:
+        """Tell Kafka every few seconds, best effort: the truth is the warehouse's position. Says whose position it is,
+        so that a warehouse that was restored to the past is told (``cdc.rollback``).
+        """
         now = time.monotonic()
-        if position == self._acknowledged or now - self._acknowledged_at < ACKNOWLEDGE_S:
+        if position == self._acknowledged or (now - self._acknowledged_at < ACKNOWLEDGE_S and not at_once):
             return
         self._acknowledged, self._acknowledged_at = position, now
         try:
-            self._consumer.store_offsets(offsets=[TopicPartition(self._topic.name, 0, position)])
+            self._consumer.store_offsets(offsets=[TopicPartition(self._topic.name, 0, position, metadata=warehouse)])
         except KafkaException:
             return
 

@@ -58,7 +58,8 @@ def assert_goes_on(warehouse: Warehouse, gaps: int = 1) -> None:
     assert stream["halted_code"] is None
     assert len(stream["gaps"]) == gaps
     assert "gap at entry" in text
-    answer = cdc(warehouse, "audit", "as-of", "orders", "--at", "now", "--output", "json")
+    answer = cdc(warehouse, "audit", "as-of", f"{LOG}.public.customers", "--at", "now", "--output", "json")
+    assert answer.returncode == 0, answer.stderr
     assert len(json.loads(answer.stdout)["completeness"]["gaps"]) == gaps
 
 
@@ -111,7 +112,7 @@ def test_a_source_of_another_timeline(warehouse: Warehouse, topic: OwnTopic, fee
 
 @pytest.mark.parametrize(
     ("code", "left_out"),
-    [("transaction-incomplete", 1), ("transaction-without-begin", 0), ("transaction-without-end", -1)],
+    [("transaction-incomplete", 1), ("transaction-incomplete", -2), ("transaction-without-begin", 0), ("transaction-without-end", -1)],
 )
 def test_a_torn_transaction(
     warehouse: Warehouse, topic: OwnTopic, feed: Feed, halves: int, code: str, left_out: int

@@ -1,0 +1,23 @@
+"""Transactions of which events are missing, or come twice: the halt that says so."""
+
+from __future__ import annotations
+
+from cdc.errors import Halted
+from cdc.event import Transaction
+
+SHOW = "cdc stream show"
+"""The next command where events are missing: it says which, and which command goes on."""
+
+
+def torn(open_transaction: str | None, has: int, offset: int, event: Transaction) -> Halted:
+    """The halt at an event that does not come next in the open transaction, of which the log has ``has`` events."""
+    coordinates = {"offset": str(offset), "transaction": event.id, "order": str(event.order)}
+    if open_transaction != event.id:
+        message = f"the event at offset {offset} belongs to no open transaction"
+        return Halted("transaction-without-begin", message, hint=SHOW, coordinates=coordinates)
+    return Halted(
+        "transaction-incomplete",
+        f"the event at offset {offset} is number {event.order} of its transaction, the log has {has} of it",
+        hint=SHOW,
+        coordinates=coordinates | {"has": str(has)},
+    )
