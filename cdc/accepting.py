@@ -75,7 +75,7 @@ def _of_transaction(halt: Halt) -> Gap:
     at = f"offset {offset}"
     if "has" in halt.coordinates:
         order, has = int(halt.coordinates["order"]), int(halt.coordinates["has"])
-        going = replace(here, closes=None, opens=(halt.coordinates["transaction"], order))
+        going = replace(here, opens=(halt.coordinates["transaction"], order))
         return Gap(halt.code, at, at, max(0, order - 1 - has), going)
     if halt.code == "transaction-incomplete":
         return Gap(halt.code, at, at, None, replace(here, position=offset + 1, skips=1))

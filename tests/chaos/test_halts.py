@@ -148,6 +148,14 @@ def test_a_privacy_store_restored_to_the_past(
         _execute(admin, "ALTER DATABASE {} RENAME TO {}", f"{name}_backup", name)
         topic.produce(feed.heartbeat)
         assert_refuses(warehouse, "privacy-store-restored")
+        accept_gap = (sys.executable, "-m", "cdc", "stream", "accept-gap", LOG, "--reason", "no newer copy", "--yes")
+        done = subprocess.run(
+            [*accept_gap, "--config", str(warehouse.path)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        warehouse.drain(LOG)
+        whole(warehouse, LOG)
+        assert [gap["cause"] for gap in status(warehouse)[2]["gaps"]] == ["privacy-store-restored"]
     finally:
         for database in (name, f"{name}_backup"):
             _execute(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)

@@ -51,14 +51,13 @@ class Transactions:
     def gap(self, effect: dict[str, Any]) -> None:
         """A person closed a transaction that has no END here, or let one go on whose first events are missing."""
         self.end_offset = -1
-        going_on = effect["closes"] is None and self.open is not None
         if effect["closes"] is not None:
             self.begun += 1
             self.open, self.count, self._partial = None, 0, False
             self._tables.clear()
         if effect["opens"] is not None:
             self.open, self.count, self._partial = effect["opens"]["id"], int(effect["opens"]["order"]) - 1, True
-            self.begun -= not going_on  # its END counts it below
+            self.begun -= 1  # its END counts it below
 
     def baseline(self, seq: int, captured_at: str) -> None:
         """The initial snapshot is complete."""
