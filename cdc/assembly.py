@@ -16,13 +16,14 @@ from cdc.copytext import escape
 from cdc.drafts import AnyChangeDraft, Draft, Drafts, draft_change
 from cdc.entry import End as FoldedEnd
 from cdc.entry import Transaction, canonical, qualified_name
-from cdc.errors import Halted, LedgerError
+from cdc.errors import LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
 from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
+from cdc.source_epoch import HEARTBEAT_TABLE, source_epoch
+from cdc.torn import ended, torn, unended
 
-HEARTBEAT_TABLE = "cdc.heartbeat"
 Head = tuple[int, int]
 """Version and seq of a row's newest version."""
 HeadOf = Callable[[str, str], Head | None]
@@ -58,6 +59,11 @@ class Assembly:
         self._high = start.high
         self._open, self._open_count = start.open_transaction, start.open_count
         self._complete = (start.complete_seq, start.complete_at)
+
+    @property
+    def introduced(self) -> list[tuple[str, str, str]]:
+        """Table, schema digest and plan digest of the table versions that this batch describes."""
+        return [version[:3] for version in self._versions]
 
     def take(self, event: Protected) -> None:
         """Account for one record."""
@@ -114,7 +120,7 @@ class Assembly:
         """A change that the log has not seen gets a version and goes to state; a replay is recorded and no more."""
         table, origin = event.table, event.origin
         if table.table == HEARTBEAT_TABLE:
-            self._watch_epoch(event)
+            self._epoch = source_epoch(event, self._epoch)
         ordinal = 1 if table not in self._introduced and self._introduce(event) else 0
         replay = self._judge(origin)
         seq, ordered_at = self._place(origin)
@@ -166,22 +172,14 @@ class Assembly:
 
     def _begin(self, event: Begin) -> None:
         if self._open is not None:
-            raise Halted(
-                "transaction-without-end",
-                f"BEGIN at offset {event.origin.offset} inside a transaction that has not ended",
-                hint="compare the source with the warehouse before going on; the connector lost events",
-            )
+            raise unended(event.origin.offset)
         self._open, self._open_count = event.id, 0
         self._drafts.begin()
         self._skip("begin")
 
     def _end(self, event: End) -> None:
         if self._open != event.id or self._open_count != event.count:
-            raise Halted(
-                "transaction-incomplete",
-                f"END at offset {event.origin.offset} counts {event.count} events, the log has {self._open_count}",
-                hint="compare the source with the warehouse before going on; the connector lost or repeated events",
-            )
+            raise ended(event.origin.offset, event.count, self._open_count)
         tables = {name: str(count) for name, count in event.tables}
         folded = FoldedEnd(count=str(event.count), offset=str(event.origin.offset), tables=tables)
         self._open, self._open_count = None, 0
@@ -237,12 +235,8 @@ class Assembly:
     def _add(self, seq: int, draft: Draft | AnyChangeDraft, origin: Origin) -> None:
         transaction = origin.transaction
         if transaction is not None:
-            if self._open != transaction.id:
-                raise Halted(
-                    "transaction-without-begin",
-                    f"the event at offset {origin.offset} belongs to no open transaction",
-                    hint="compare the source with the warehouse before going on; the connector lost events",
-                )
+            if self._open != transaction.id or transaction.order != self._open_count + 1:
+                raise torn(self._open, self._open_count, origin.offset, transaction)
             self._open_count += 1
         self._drafts.add(seq, draft, foldable=transaction is not None)
         if self._open is None:
@@ -276,25 +270,3 @@ class Assembly:
             return f"{here[0]}/{here[1]}"
         self._high = here
         return None
-
-    def _watch_epoch(self, event: ProtectedEvent) -> None:
-        """The heartbeat table tells which source this is; another one than before must not go on as if it were."""
-        if event.after is None:
-            return
-        image = msgspec.json.decode(event.after)
-        system, timeline = image.get("system_identifier"), image.get("timeline")
-        if not (isinstance(system, str) and isinstance(timeline, str)):
-            raise Halted(
-                "heartbeat-protected",
-                f"the policy protects {HEARTBEAT_TABLE}, which tells which source this is",
-                hint=f"list system_identifier and timeline of {HEARTBEAT_TABLE} as clear in the policy",
-            )
-        epoch = f"{system}/{timeline}"
-        if self._epoch is not None and self._epoch != epoch:
-            raise Halted(
-                "source-epoch",
-                f"the source was {self._epoch} and is {epoch} (system identifier/timeline)"
-                f" from offset {event.origin.offset} on",
-                hint="a restored or failed-over source may have lost commits: compare it with the warehouse first",
-            )
-        self._epoch = epoch

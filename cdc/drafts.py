@@ -47,7 +47,7 @@ class Draft:
         hashed = leaf(entry)
         projected = [self.row.get(column, NULL) for column in _PROJECTED]
         own = (self.members["seq"], self.members["kind"], self.members["ordered_at"])
-        line = "\t".join((*own, *projected, self.members["ordinal"])).encode()
+        line = "\t".join((*own, *projected, self.members.get("ordinal", NULL))).encode()
         return EntryRow(b"%b\t%b\t\\\\x%b" % (line, _copied(entry), hexlify(hashed)), hashed), _decoded(body)
 
 

@@ -18,6 +18,8 @@ values, so a database error is always reduced to its SQLSTATE and primary messag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CdcError(Exception):
     """Base of every error this project raises on purpose.
@@ -73,13 +75,19 @@ class RecordError(CdcError):
 
 
 class Halted(CdcError):
-    """The stream must not go on by itself. ``code`` is a stable word that runbooks and alerts refer to."""
+    """The stream must not go on by itself. ``code`` is a stable word that runbooks and alerts refer to.
+
+    ``coordinates``: where, for the command that goes on (offset, transaction, order, table, epoch); never a value.
+    """
 
     exit_code = 4
 
-    def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, hint: str | None = None, coordinates: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(f"{code}: {message}", hint=hint)
         self.code = code
+        self.coordinates = dict(coordinates or {})
 
 
 class Fenced(CdcError):

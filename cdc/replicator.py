@@ -59,7 +59,8 @@ class Replicator:
             self._run()
         except (Halted, RecordError, LedgerError) as error:
             code = error.code if isinstance(error, Halted) else _CODES[type(error)]
-            lease.mark_halted(self._settings.warehouse_dsn, self._settings.log, code, str(error))
+            coordinates = error.coordinates if isinstance(error, Halted) else {}
+            lease.mark_halted(self._settings.warehouse_dsn, self._settings.log, code, str(error), coordinates)
             raise
 
     def _run(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from cdc.absence import Unseen
 from cdc.assembly import Assembly, HeadOf
 from cdc.batch import Batch, Standing
+from cdc.errors import Halted
 from cdc.identity import EntryIdentity, Identity
 from cdc.images import LastImages
 from cdc.protect import Protected
@@ -58,8 +59,12 @@ class Sequencer:
             LedgerError: records, entries and skips do not balance.
         """
         run = Assembly(self._standing, self._identity, self._known, heads, LastImages(suspended), unseen)
-        for event in events:
-            run.take(event)
+        try:
+            for event in events:
+                run.take(event)
+        except Halted:
+            self._known.difference_update(run.introduced)  # nothing of this batch is written
+            raise
         batch = run.batch(next_offset, delivered)
         self._standing = batch.end
         return batch

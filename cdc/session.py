@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -23,7 +24,8 @@ from cdc.errors import Fenced, Halted, RecordError
 from cdc.event import Event, Record
 from cdc.heads import Heads
 from cdc.identity import Identity
-from cdc.protect import ProtectedEvent, ProtectedTable, Protector
+from cdc.protect import Protected, ProtectedEvent, ProtectedTable, Protector
+from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
 from cdc.telemetry import Progress
@@ -82,6 +84,7 @@ class Session:
             self._reader = lease.connect(settings.warehouse_dsn, f"cdc reader {settings.log}")
             opening.callback(self._reader.close)
             self._reader.autocommit = True
+            self._warehouse = warehouse_identity(self._reader)
             self._cut_through = lease.cut_ahead(self._reader, settings.log, owned.standing.edge.size)
             self._projections = Projections(self._reader, settings.log)
             self._heads = Heads(self._projections)
@@ -114,11 +117,15 @@ class Session:
             self._keys = Keys(store, self._settings.root, seen=seen, sealer=sealer)
             return self._keys.salt_key(owned.origin)
         except StoreRestored as error:
-            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
+            raise Halted("privacy-store-restored", str(error), hint="cdc stream show") from None
 
     def replicate(self, stop: threading.Event, lost: threading.Event) -> None:
         """Read, decode, protect and hand over batches until stopped; raises what ended the ownership."""
-        self._stream.rewind(self._sequencer.standing.next_offset)
+        position = self._sequencer.standing.next_offset
+        told = rolled_back(self._stream, self._reader, self._settings.log, position, self._warehouse)
+        if told is not None:
+            self._progress.note(told)
+        self._stream.rewind(position)
         oldest = time.monotonic()
         while not stop.is_set():
             self._writer.check()
@@ -133,11 +140,12 @@ class Session:
                 self._hand_over()
                 oldest = time.monotonic()
             self._stream.confirm_idle()
-            self._stream.acknowledge(self._committed_offset)
+            self._stream.acknowledge(self._committed_offset, self._warehouse)
             self._progress.beat(self._stream.lag())
             if self._settings.until_caught_up and not records and self._caught_up():
                 break
         self._flush()
+        self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)
 
     def _decode(self, records: list[Record]) -> None:
         """Counts each record as delivered; before one that cannot be decoded, commits what precedes it."""
@@ -173,15 +181,7 @@ class Session:
         self._stream.confirm()
         events, offsets = self._events[:count], self._offsets[:count]
         del self._events[:count], self._offsets[:count]
-        try:
-            protected = self._protector.protect(events)
-            mark = self._keys.mark
-        except StoreRestored as error:
-            raise Halted("privacy-store-restored", str(error), hint=error.hint) from None
-        except StoreUnavailable:
-            raise
-        except GovernanceError as error:
-            raise Halted("protection", str(error), hint=error.hint) from None
+        protected, mark = self._protect(events)
         if self._writer.refused:
             self._suspend_refused()
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
@@ -193,16 +193,39 @@ class Session:
                 self._projections.ready(table)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
+        try:
+            self._submit(protected, position, len(offsets), mark, missed)
+        except Halted as error:
+            before = bisect_left(offsets, int(error.coordinates.get("offset", offsets[0])))
+            if before:  # what precedes the halt is committed: it stands before the record that nobody understands
+                self._submit(protected[:before], offsets[before], before, mark, missed)
+                self._writer.drain()
+            raise
+        if count < ready:
+            self._hand_over()
+
+    def _protect(self, events: Sequence[Event]) -> tuple[Sequence[Protected], StoreMark]:
+        try:
+            return self._protector.protect(events), self._keys.mark
+        except StoreRestored as error:
+            raise Halted("privacy-store-restored", str(error), hint="cdc stream show") from None
+        except StoreUnavailable:
+            raise
+        except GovernanceError as error:
+            raise Halted("protection", str(error), hint=error.hint) from None
+
+    def _submit(
+        self, protected: Sequence[Protected], position: int, delivered: int, mark: StoreMark, missed: Sequence[Unseen]
+    ) -> None:
+        """Assemble a batch of these events and give it to the writer."""
         batch = self._sequencer.assemble(
-            protected, self._heads.get, self._projections.suspended, position, len(offsets), missed
+            protected, self._heads.get, self._projections.suspended, position, delivered, missed
         )
         batch = replace(batch, columns=self._projections.take_changes())
         self._heads.remember(batch)
         if batch.end.edge.size > self._cut_through - lease.CUT_AHEAD // 2:
             self._cut_through = lease.cut_ahead(self._reader, self._settings.log, batch.end.edge.size)
         self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
-        if count < ready:
-            self._hand_over()
 
     def _end_of_snapshot(self, count: int) -> tuple[int, list[Unseen]]:
         """Cut before the end of a snapshot, and after it: what one that is not the first did not show is asked of the

@@ -84,7 +84,7 @@ def _describe(admin: AdminClient, kafka: Mapping[str, str], topic: str, timeout_
         raise Halted(
             "partition-count",
             f"topic {topic!r} has {len(description.partitions)} partitions; the order of a source needs exactly 1",
-            hint="recreate the topic with one partition and start a new log for it",
+            hint="cdc stream show",
         )
     # librdkafka prints the id in plain base64, Kafka itself in the URL-safe alphabet.
     return Topic(topic, str(description.topic_id).translate({ord("+"): "-", ord("/"): "_"}), 1)
@@ -124,6 +124,18 @@ class Stream:
         self._acknowledged = -1
         self._acknowledged_at = time.monotonic()
 
+    def bounds(self) -> tuple[int, int]:
+        """First offset that the broker holds, and the one after the last.
+
+        Raises:
+            TransientError: the broker does not answer.
+        """
+        try:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic.name, 0), timeout=10)
+        except KafkaException as error:
+            raise TransientError(f"Kafka does not answer ({error.args[0].name()})") from None
+        return int(low), int(high)
+
     def rewind(self, position: int) -> None:
         """Read from ``position`` on, whatever was delivered before.
 
@@ -132,15 +144,12 @@ class Stream:
             TransientError: the broker does not answer.
         """
         partition = TopicPartition(self._topic.name, 0, position)
-        try:
-            low, high = self._consumer.get_watermark_offsets(partition, timeout=10)
-        except KafkaException as error:
-            raise TransientError(f"Kafka does not answer ({error.args[0].name()})") from None
+        low, high = self.bounds()
         if not low <= position <= high:
             raise Halted(
                 "position-lost",
                 f"{self._topic.name}/0 holds offsets {low} to {high}; the warehouse continues at {position}",
-                hint="records are gone from Kafka, or the topic was restored to the past: find out which first",
+                hint="cdc stream show",
             )
         self._consumer.assign([partition])
         self._expected, self._at_end = position, False
@@ -193,7 +202,7 @@ class Stream:
             raise Halted(
                 "topic-recreated",
                 f"topic {found.name!r} has id {found.id} and had {self._topic.id}: its offsets mean other records now",
-                hint="restore the topic, or start a new log for the new one",
+                hint="cdc stream show",
             )
 
     def confirm_idle(self) -> None:
@@ -212,14 +221,28 @@ class Stream:
             return None
         return max(0, int(high) - self._expected) if high >= 0 else None
 
-    def acknowledge(self, position: int) -> None:
-        """Tell Kafka every few seconds, best effort: the truth is the warehouse's position."""
+    def acknowledged(self, warehouse: str) -> int | None:
+        """The position that Kafka was told last, where it was told by this warehouse; None else.
+
+        Raises:
+            TransientError: the broker does not answer.
+        """
+        try:
+            (told,) = self._consumer.committed([TopicPartition(self._topic.name, 0)], timeout=10)
+        except KafkaException as error:
+            raise TransientError(f"Kafka does not answer ({error.args[0].name()})") from None
+        return told.offset if told.offset >= 0 and told.metadata == warehouse else None
+
+    def acknowledge(self, position: int, warehouse: str, *, at_once: bool = False) -> None:
+        """Tell Kafka every few seconds, best effort: the truth is the warehouse's position. Says whose position it is,
+        so that a warehouse that was restored to the past is told (``cdc.rollback``).
+        """
         now = time.monotonic()
-        if position == self._acknowledged or now - self._acknowledged_at < ACKNOWLEDGE_S:
+        if position == self._acknowledged or (now - self._acknowledged_at < ACKNOWLEDGE_S and not at_once):
             return
         self._acknowledged, self._acknowledged_at = position, now
         try:
-            self._consumer.store_offsets(offsets=[TopicPartition(self._topic.name, 0, position)])
+            self._consumer.store_offsets(offsets=[TopicPartition(self._topic.name, 0, position, metadata=warehouse)])
         except KafkaException:
             return
 
@@ -233,7 +256,7 @@ class Stream:
             self._at_end = True
         if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the client library's name for it
             raise Halted(
-                "position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc status"
+                "position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc stream show"
             )
         if code in _FATAL:
             raise ConfigError(f"Kafka refuses: {error.name()}", hint="check the credentials under [kafka]")

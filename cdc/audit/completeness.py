@@ -30,12 +30,29 @@ NOT_CHECKED = (
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records that are known to be missing: an entry of kind ``gap``."""
+    """Records that are known to be missing: an entry of kind ``gap``. ``lost``: how many offsets, where it is known."""
 
     seq: int
     after: str
     through: str
     reason: str
+    cause: str
+    by: str
+    at: str
+    lost: str | None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        told = {"reason": self.reason, "cause": self.cause, "by": self.by, "at": self.at, "lost": self.lost}
+        return {"seq": self.seq, "from": self.after, "through": self.through, **told}
+
+    def sentence(self) -> str:
+        """For people."""
+        count = f"{self.lost} offsets" if self.lost is not None else "unknown how many"
+        return (
+            f"entry {self.seq:,}: {self.cause}, from {self.after} through {self.through}, {count} missing; accepted"
+            f" {self.at} by {self.by}: {self.reason}; current state may differ from the source since then"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +93,7 @@ class Completeness:
             "complete_through_ns": None if self.complete_at is None else str(self.complete_at),
             "complete_seq": self.complete_seq,
             "known_since": baseline,
-            "gaps": [{"seq": g.seq, "from": g.after, "through": g.through, "reason": g.reason} for g in self.gaps],
+            "gaps": [gap.document() for gap in self.gaps],
             "open_transaction": self.open_transaction,
             "halted": self.halted,
             "suspended": [{"table": s.table, "code": s.code, "since_seq": s.seq} for s in self.suspended],
@@ -94,10 +111,7 @@ class Completeness:
             found.append(("halted", f"the stream stopped on purpose ({self.halted}): later commits do not arrive"))
         if self.baseline is not None:
             found.append(("known since", f"{shown(self.baseline[1])} (baseline, entry {self.baseline[0]:,})"))
-        found += [
-            ("gap", f"entry {gap.seq:,}: from {gap.after} through {gap.through} missing ({gap.reason})")
-            for gap in self.gaps
-        ] or [("gaps", "no known gap")]
+        found += [("gap", gap.sentence()) for gap in self.gaps] or [("gaps", "no known gap")]
         if self.open_transaction is None:
             found.append(("open transaction", "none: the log ends where a transaction ends"))
         else:
@@ -130,8 +144,5 @@ def completeness(reading: Reading, log: str, tables: Collection[str]) -> Complet
 
 def _gap(seq: int, text: str, body: str | None) -> Gap:
     content: Any = read(text, body).content
-    return Gap(seq, *(_text(content[name]) for name in ("from", "through", "reason")))
-
-
-def _text(member: Any) -> str:
-    return member if isinstance(member, str) else str(member)
+    told = (content[name] for name in ("from", "through", "reason", "cause", "by", "at", "lost"))
+    return Gap(seq, *told)

@@ -20,6 +20,7 @@ NOUNS = {
     "demo": ("cdc.cli.demo:demo", "Run the main job before your eyes, on real databases, to a checked end."),
     "local": ("cdc.cli.local:local", "Start and stop the native stack: PostgreSQL, Kafka, Kafka Connect."),
     "replicate": ("cdc.cli.replicate:replicate", "Run the replicator: from Kafka into the warehouse's log and tables."),
+    "stream": ("cdc.cli.stream:stream", "Show why a stream halted, and go on after it."),
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
     "rebuild": ("cdc.cli.rebuild:rebuild", "Fold a table's current state anew from its history; the stream goes on."),
     "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),

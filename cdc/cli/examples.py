@@ -39,6 +39,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc rebuild trading public.orders", "after a change of the table that suspended its state"),
         ("cdc rebuild orders --output json", "for programs: seconds, entries, columns that became text"),
     ),
+    "cdc stream show": (("cdc stream show", "what has halted, why, and which command goes on; exit code 4"),),
+    "cdc stream accept-gap": (
+        ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
+    ),
     "cdc migrate": (("cdc migrate", "safe to repeat; a running worker goes on"),),
     "cdc connectors init": (
         ("cdc connectors init shop", "from $CDC_SOURCE_DSN: definition, SQL, secret"),

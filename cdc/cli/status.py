@@ -142,6 +142,12 @@ def _row(stream: StreamStatus, ends: Mapping[str, int], rates: Mapping[str, floa
 def _print_troubles(stream: StreamStatus) -> None:
     if stream.halted_code:
         click.echo(f"{stream.log}: halted: {stream.halted_message}")
+        click.echo(f"  → cdc stream show {stream.log}")
+    for gap in stream.gaps:
+        click.echo(
+            f"{stream.log}: gap at entry {gap.seq:,} ({gap.cause}): from {gap.since} through {gap.through};"
+            " current state may differ from the source since then"
+        )
     if stream.inside_transaction:
         click.echo(f"{stream.log}: current state is inside a transaction that has not ended")
     for suspension in stream.suspended:

@@ -56,7 +56,7 @@ _OPERATIONS: Final[dict[str, str]] = {"change": "crud", "message": "m", "truncat
 _CONTENT: Final[dict[str, set[str]]] = {
     "absent": {"copies"},
     "baseline": {"detail", "notification"},
-    "gap": {"from", "reason", "through"},
+    "gap": {"at", "by", "cause", "effect", "from", "lost", "reason", "through"},
     "message": {"content", "prefix"},
     "operation": {"actor", "detail", "name"},
     "quarantined": {"reason", "sealed"},

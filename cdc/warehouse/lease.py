@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg2
@@ -80,14 +81,14 @@ def register(connection: psycopg2.extensions.connection, log: str, topic: str, t
         raise Halted(
             "topic-changed",
             f"stream {log} was fed by topic {known_topic!r}, not {topic!r}",
-            hint="give the new topic a log of its own",
+            hint="cdc stream show",
         )
     if known_id != topic_id:
         raise Halted(
             "topic-recreated",
             f"topic {topic!r} has id {topic_id}; stream {log} was fed by id {known_id}:"
             " its offsets mean other records now",
-            hint="restore the topic, or start a new log for the new one",
+            hint="cdc stream show",
         )
 
 
@@ -156,17 +157,18 @@ def release(connection: psycopg2.extensions.connection, log: str, epoch: int) ->
         )
 
 
-def mark_halted(dsn: str, log: str, code: str, message: str) -> None:
+def mark_halted(dsn: str, log: str, code: str, message: str, coordinates: Mapping[str, str]) -> None:
     """Leave the reason why a stream stopped where ``cdc status`` finds it, best effort. Not while somebody owns it."""
     try:
         connection = connect(dsn, f"cdc halt {log}")
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE pipeline.stream SET halted_code = %s, halted_message = %s, halted_at = now() WHERE log = %s"
+                    "UPDATE pipeline.stream SET halted_code = %s, halted_message = %s, halted_coordinates = %s,"
+                    " halted_at = now() WHERE log = %s"
                     " AND NOT EXISTS (SELECT FROM pipeline.lease l JOIN pg_stat_activity a"
                     " ON a.pid = l.owner_pid AND a.backend_start = l.owner_started_at WHERE l.log = stream.log)",
-                    (code, message, log),
+                    (code, message, json.dumps(dict(coordinates)), log),
                 )
         finally:
             connection.close()

@@ -22,7 +22,7 @@ UPDATE pipeline.stream SET next_offset = %(next_offset)s, ordered_at = %(ordered
        skipped = %(skipped)s, extra_entries = %(extra_entries)s, complete_seq = %(complete_seq)s,
        complete_at = %(complete_at)s, privacy_identity = %(privacy_identity)s,
        privacy_high_water = %(privacy_high_water)s,
-       halted_code = NULL, halted_message = NULL, halted_at = NULL
+       halted_code = NULL, halted_message = NULL, halted_at = NULL, halted_coordinates = NULL
  WHERE log = %(log)s AND next_offset = %(from_offset)s AND epoch = %(epoch)s AND topic_id = %(topic_id)s
 RETURNING audit.advance(%(log)s, %(from_size)s, %(size)s, %(edge)s::bytea[])
 """

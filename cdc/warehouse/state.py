@@ -107,7 +107,8 @@ def _apply(
             raise Halted(
                 "state-diverged",
                 f"{short[0]} rows of {table.table} (no key) were deleted more often than they are there",
-                hint="the snapshot and the changes do not fit together; compare the source with the warehouse",
+                hint="cdc stream show",
+                coordinates={"table": table.table},
             )
         return
     for column, keys in keys_by_column(changes).items():

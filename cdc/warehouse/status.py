@@ -27,6 +27,12 @@ _BY_HAND = {
 }
 """Suspensions that a rebuild does not end by itself."""
 
+_GAPS = """
+SELECT e.log, e.seq, e.entry::json #>> '{content,cause}', e.entry::json #>> '{content,from}',
+       e.entry::json #>> '{content,through}'
+  FROM audit.entry e WHERE e.kind = 'gap' ORDER BY 1, 2
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
@@ -42,6 +48,16 @@ class Suspension:
         if self.code in _BY_HAND:
             return _BY_HAND[self.code]
         return f"cdc rebuild {log} {shlex.quote(self.table)}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGap:
+    """Records that are known to be missing: current state may differ from the source since entry ``seq``."""
+
+    seq: int
+    cause: str
+    since: str
+    through: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,7 @@ class StreamStatus:
     owned: bool
     renewed_at: datetime | None
     suspended: list[Suspension] = field(default_factory=list)
+    gaps: list[KnownGap] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -96,6 +113,9 @@ def streams(dsn: str) -> list[StreamStatus]:
             cursor.execute(_SUSPENDED)
             for log, table, code, message, seq in cursor.fetchall():
                 found[log].suspended.append(Suspension(table, code, message, seq))
+            cursor.execute(_GAPS)
+            for log, seq, cause, since, through in cursor.fetchall():
+                found[log].gaps.append(KnownGap(seq, cause, since, through))
     except psycopg2.errors.lookup("42P01"):
         raise ConfigError("the warehouse has no tables yet", hint="cdc migrate") from None
     except psycopg2.errors.InsufficientPrivilege:

@@ -8,79 +8,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import psycopg2
 import pytest
 from psycopg2 import sql
 
+from tests.chaos.conftest import LOG, Feed, position
 from tests.chaos.judge import balanced, whole
-from tests.chaos.processes import Process, processes, until
-from tests.chaos.topics import OwnTopic, own_topic, payload, transaction_ends
+from tests.chaos.processes import Process, until
+from tests.chaos.topics import OwnTopic, payload
 from tests.fix_replication import Captured, Warehouse, cdc
-from tests.oracle.topic import TopicRecord, read_topic
-
-LOG = "trading"
-
-
-@dataclass(frozen=True)
-class Feed:
-    """The first records of the real topic, in two parts that end where a transaction ends."""
-
-    first: list[TopicRecord]
-    second: list[TopicRecord]
-    heartbeat: list[TopicRecord]
-    """A transaction that updates the heartbeat table: BEGIN, the change, END."""
-
-
-@pytest.fixture(scope="module")
-def feed(captured: Captured) -> Feed:
-    records = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
-    ends = transaction_ends(records)
-    middle = next(end for end in ends if end >= 150)
-    end = next(end for end in ends if end >= middle + 100)
-    return Feed(records[:middle], records[middle:end], _heartbeat(captured))
-
-
-def _heartbeat(captured: Captured) -> list[TopicRecord]:
-    """There is one every ten seconds, but a workload that has just run may have left no room for one yet."""
-    for _ in range(6):
-        records = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
-        for end in transaction_ends(records):
-            begin, change, last = records[end - 3 : end]
-            source = payload(change)[1].get("source") or {}
-            if payload(begin)[1].get("status") == "BEGIN" and source.get("table") == "heartbeat":
-                return [begin, change, last]
-        time.sleep(5)
-    raise AssertionError("no heartbeat in the topic")
-
-
-@pytest.fixture
-def topic(warehouse: Warehouse) -> Iterator[OwnTopic]:
-    with own_topic(warehouse, LOG) as topic:
-        yield topic
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Process]]:
-    with processes() as start:
-        yield start
-
-
-@pytest.fixture
-def halves(warehouse: Warehouse, topic: OwnTopic, feed: Feed) -> int:
-    """The first half is in the topic and in the warehouse; the position."""
-    topic.create(feed.first)
-    warehouse.drain(LOG)
-    assert position(warehouse) == len(feed.first)
-    return len(feed.first)
-
-
-def position(warehouse: Warehouse) -> int:
-    rows = warehouse.query("SELECT next_offset FROM pipeline.stream WHERE log = %s", (LOG,))
-    return rows[0][0] if rows else 0
+from tests.oracle.topic import TopicRecord
 
 
 def written(warehouse: Warehouse) -> tuple[int, list[bytes]]:
@@ -108,15 +47,17 @@ def assert_halted(warehouse: Warehouse, code: str) -> None:
 
 
 def assert_refuses(warehouse: Warehouse, code: str) -> None:
-    """A worker that starts now stops by itself with this code, again and again, and writes nothing."""
-    before = written(warehouse)
+    """A worker that starts now stops by itself with this code, again and again, and writes no entry."""
+    leaves, before = warehouse.leaves(LOG), None
     for _ in range(2):
         done = warehouse.replicate(LOG, "--until-caught-up", timeout_s=60)
         assert done.returncode == 4, done.stderr
         assert f"cdc: {code}: " in done.stderr
         assert "\n  → " in done.stderr
         assert "Traceback" not in done.stderr
-    assert written(warehouse) == before
+        assert before in (None, written(warehouse))
+        before = written(warehouse)
+    assert warehouse.leaves(LOG) == leaves
     assert_halted(warehouse, code)
     whole(warehouse, LOG)
 
@@ -207,6 +148,14 @@ def test_a_privacy_store_restored_to_the_past(
         _execute(admin, "ALTER DATABASE {} RENAME TO {}", f"{name}_backup", name)
         topic.produce(feed.heartbeat)
         assert_refuses(warehouse, "privacy-store-restored")
+        accept_gap = (sys.executable, "-m", "cdc", "stream", "accept-gap", LOG, "--reason", "no newer copy", "--yes")
+        done = subprocess.run(
+            [*accept_gap, "--config", str(warehouse.path)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        warehouse.drain(LOG)
+        whole(warehouse, LOG)
+        assert [gap["cause"] for gap in status(warehouse)[2]["gaps"]] == ["privacy-store-restored"]
     finally:
         for database in (name, f"{name}_backup"):
             _execute(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)

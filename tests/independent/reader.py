@@ -112,6 +112,8 @@ class Reader:
         if "offset" in entry and entry.get("epoch") != (self._epoch or entry.get("epoch")):
             self._say("another source epoch than the entries before")
         self._epoch = entry.get("epoch", self._epoch)
+        if entry["kind"] == "gap":
+            self._judge_gap(entry["content"]["effect"])
         self._judge_clock(entry)
         if "offset" in entry:
             self._judge_identity(entry)
@@ -123,6 +125,14 @@ class Reader:
         if entry["kind"] == "change" and (entry["table"], entry["schema"], entry["plan"]) not in self._schemas:
             return
         self._say(*self._rows.judge(entry, self._schemas))
+
+    def _judge_gap(self, effect: dict) -> None:
+        self._epoch = effect["epoch"]
+        if self._stream is not None:
+            self._stream = (effect["topic_id"], self._stream[1])
+        self._record = (int(effect["position"]) - 1, 0)
+        self._transactions.gap(effect)
+        self._rows.gap(self._seq)
 
     def _judge_clock(self, entry: dict) -> None:
         clocks = [int(entry[name]) for name in ("captured_at", "committed_at") if name in entry]

@@ -177,7 +177,14 @@ def _particulars(draw, kind, members):
         "baseline": {"detail": st.dictionaries(TEXTS, TEXTS, max_size=3), "notification": st.just("COMPLETED")},
         "quarantined": {"reason": TEXTS, "sealed": VALUES},
         "resolved": {"of": DECIMALS},
-        "gap": {"from": DECIMALS, "reason": TEXTS, "through": DECIMALS},
+        "gap": {
+            **dict.fromkeys(("at", "by", "cause", "from", "reason", "through"), TEXTS),
+            "effect": st.fixed_dictionaries(
+                {"closes": st.none() | TEXTS, "epoch": st.none() | TEXTS, "opens": st.none(), "position": DECIMALS,
+                 "skips": st.sampled_from("01"), "topic_id": TEXTS}
+            ),
+            "lost": st.none() | DECIMALS,
+        },
         "operation": {"actor": TEXTS, "detail": st.dictionaries(TEXTS, TEXTS, max_size=3), "name": TEXTS},
     }
     particulars = {"content": draw(st.fixed_dictionaries(contents[kind]))} if kind in contents else {}

@@ -28,9 +28,14 @@ def lived(warehouse_database, tmp_path):
 
 
 def gap(database, seq: int) -> None:
-    """No program writes one yet (docs/formats.md §3.2): by hand, as the owner."""
+    """By hand, as the owner: `cdc stream accept-gap` needs a Kafka."""
     entry = {
-        "content": {"from": "offset 17", "through": "offset 19", "reason": "topic-retention"}, "format": "1", "kind": "gap", "ordered_at": "1800000000000000000",
+        "content": {
+            "at": "2026-01-31T10:00:00.000000Z", "by": "ops@host, database user cdc_replicator", "cause": "position-lost",
+            "effect": {"closes": None, "epoch": None, "opens": None, "position": "20", "skips": "0", "topic_id": "q1Sh-9_8TY6Cd0XMHzWLOw"},
+            "from": "offset 17", "lost": "3", "reason": "topic-retention", "through": "offset 19",
+        },
+        "format": "1", "kind": "gap", "ordered_at": "1800000000000000000",
         "origin": "trading/1", "salt": "0" * 32, "seq": str(seq),
     }  # fmt: skip
     query(
@@ -74,7 +79,8 @@ def test_gaps_halts_and_suspended_tables_are_named(lived, question):
         "UPDATE pipeline.state_table SET suspended_code = 'column-gone', suspended_seq = 6 WHERE table_name IN ('public.orders', 'cdc.heartbeat')",
     )
     table, document = ask(path, *question), ask(path, *question, "--output", "json").document
-    assert "gap               entry 7: from offset 17 through offset 19 missing (topic-retention)" in table.out
+    assert "gap               entry 7: position-lost, from offset 17 through offset 19, 3 offsets missing; accepted" in table.out
+    assert "by ops@host, database user cdc_replicator: topic-retention; current state may differ" in table.out
     assert "no known gap" not in table.out
     assert "halted            the stream stopped on purpose (position-lost)" in table.out
     assert (
@@ -83,7 +89,9 @@ def test_gaps_halts_and_suspended_tables_are_named(lived, question):
     )
     assert "cdc.heartbeat" not in table.out  # not a table of this answer
     known = document["completeness"]
-    assert known["gaps"] == [{"seq": 7, "from": "offset 17", "through": "offset 19", "reason": "topic-retention"}]
+    (told,) = known["gaps"]
+    assert (told["seq"], told["from"], told["through"], told["lost"]) == (7, "offset 17", "offset 19", "3")
+    assert (told["cause"], told["reason"]) == ("position-lost", "topic-retention")
     assert known["suspended"] == [{"table": "public.orders", "code": "column-gone", "since_seq": 6}]
     assert known["halted"] == "position-lost"
 

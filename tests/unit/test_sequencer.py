@@ -51,7 +51,8 @@ def test_a_transaction_that_does_not_add_up():
     for records, code, offset in [
         ([begin, first, end], "transaction-incomplete", 3),
         ([begin, end], "transaction-incomplete", 3),
-        ([begin, first, second, second, end], "transaction-incomplete", 3),
+        ([begin, first, second, second, end], "transaction-incomplete", 2),
+        ([begin, second, end], "transaction-incomplete", 2),
         ([end], "transaction-incomplete", 3),
         ([begin, first, second, end, end], "transaction-incomplete", 3),
         ([begin, begin], "transaction-without-end", 0),

@@ -276,9 +276,9 @@ def test_findings_name_no_value_and_are_bounded():
 
 def test_reserved_kinds_are_not_taken_for_checked():
     log = example.Log()
-    log.add("gap", content={"from": "1", "reason": "x", "through": "2"})
+    log.add("resolved", content={"of": "1"})
     report = verify_log(given(log.rows()))
-    assert any(what.startswith("1 entries of kind gap") for what in report.incomplete)
+    assert any(what.startswith("1 entries of kind resolved") for what in report.incomplete)
 
 
 def test_projected_is_the_projection_of_a_row():

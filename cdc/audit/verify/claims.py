@@ -60,7 +60,7 @@ def stream(log: str, stated: Stream | None, read: Pass, findings: Findings) -> N
         if read.tree.size and log != "operations":
             findings.say(None, "stream", "pipeline.stream has no row for this log")
         return
-    described = read.kinds["schema"] + read.kinds["absent"]
+    described = read.kinds["schema"] + read.kinds["absent"] + read.kinds["gap"]
     for cause in streams.faults(stated, read.tree.size, described, read.order, read.replays, read.transactions):
         findings.say(None, "stream", cause)
 

@@ -36,7 +36,7 @@ class Continuity:
     """Compares before images with what the log has; says what differs through ``say``.
 
     ``scanned``: tables that the initial snapshot has read, as Debezium names them; ``complete``: it has read all. From
-    then on a row of such a table that the log does not have is not there.
+    then on a row of such a table that the log does not have is not there. ``gap``: seq of the last gap, or -1.
     """
 
     def __init__(self, entries_at: EntriesAt | None, schemas: Schemas, say: Say) -> None:
@@ -45,6 +45,7 @@ class Continuity:
         self.not_comparable = 0
         self.complete = False
         self.scanned: set[str] = set()
+        self.gap = -1
         self._entries_at = entries_at
         self._schemas = schemas
         self._say = say
@@ -55,6 +56,9 @@ class Continuity:
         last truncate.
         """
         if entry["operation"] == "r":
+            return
+        if self.gap >= 0 and (head is None or head.seq < self.gap) and (head is None or before != head.image):
+            self.not_comparable += 1  # a change of it may be among what is missing
             return
         live = head is not None and head.image != GONE and head.seq > truncated
         if head is None or not live:

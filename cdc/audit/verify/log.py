@@ -156,12 +156,22 @@ class Pass:
             self.changes.absent(seq, entry, key or "")
         elif kind == "truncate":
             self.changes.truncate(seq, entry)
+        elif kind == "gap":
+            self._gap(seq, entry)
         elif kind == "baseline":
             content = entry["content"]
             self.changes.continuity.baseline(content["notification"], content["detail"])
             self.changes.snapshots.baseline(seq, entry["offset"], content)
             if content["notification"] == "COMPLETED":
                 self.transactions.baseline(seq, entry["captured_at"])
+
+    def _gap(self, seq: int, entry: dict[str, Any]) -> None:
+        effect = entry["content"]["effect"]
+        if effect["epoch"] != self.order.epoch:
+            self.replays.gap()
+        self.order.gap(effect)
+        self.transactions.gap(effect)
+        self.changes.gap(seq)
 
     def _say(self, seq: int, entry: dict[str, Any], check: str, cause: str) -> None:
         key = columns.row_key(entry)

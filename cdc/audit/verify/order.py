@@ -33,6 +33,13 @@ class Order:
             found += self._identity(entry)
         return found
 
+    def gap(self, effect: dict[str, Any]) -> None:
+        """A person let the log go on elsewhere: at another offset, in another topic, of another source epoch."""
+        if effect["topic_id"] != self.topic_id:
+            self.topic_id = effect["topic_id"]
+        self.offset, self._ordinal = int(effect["position"]) - 1, 0
+        self.epoch = effect["epoch"]
+
     def clock_fault(self, entry: dict[str, Any]) -> str | None:
         """``ordered_at`` = max(the one before, min(``committed_at``, ``captured_at``)); of one clock, that one."""
         committed, captured = entry.get("committed_at"), entry.get("captured_at")
@@ -41,7 +48,9 @@ class Order:
         elif committed is not None or captured is not None:
             clock = int(committed or captured or 0)
         else:
-            clock = int(entry["ordered_at"])  # an operation: PostgreSQL's own clock, which is in no other member
+            clock = int(
+                entry["ordered_at"]
+            )  # an operation or a gap: PostgreSQL's own clock, which is in no other member
         before, self.ordered_at = self.ordered_at, max(self.ordered_at, clock)
         if entry["ordered_at"] == str(self.ordered_at):
             return None

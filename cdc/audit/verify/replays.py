@@ -18,6 +18,10 @@ class Replays:
         self.count = 0
         self.unjudged = 0
 
+    def gap(self) -> None:
+        """The source is another one: its positions are judged anew."""
+        self.high = None
+
     def fault(self, entry: dict[str, Any]) -> str | None:
         """What is wrong with ``replay_of``, or its absence, in a change, truncate or message."""
         stated = entry.get("replay_of")

@@ -39,7 +39,7 @@ MEMBERS = {
 }
 """Kind → members it must have, members it may have. Members in a body count as the entry's."""
 
-RESERVED = frozenset({"quarantined", "resolved", "gap"})
+RESERVED = frozenset({"quarantined", "resolved"})
 """Kinds that the formats provide for and nothing writes yet: what they do to rows is not checked."""
 
 _OPERATIONS = {"change": frozenset("crud"), "truncate": frozenset("t"), "message": frozenset("m")}
@@ -47,7 +47,7 @@ _IMAGES = {"c": {"after"}, "r": {"after"}, "u": {"after", "before"}, "d": {"befo
 _CONTENT = {
     "absent": {"copies"},
     "baseline": {"detail", "notification"},
-    "gap": {"from", "reason", "through"},
+    "gap": {"at", "by", "cause", "effect", "from", "lost", "reason", "through"},
     "message": {"content", "prefix"},
     "operation": {"actor", "detail", "name"},
     "quarantined": {"reason", "sealed"},
