@@ -32,14 +32,18 @@ def token_text(value: Value) -> str:
     return str(value["token"]) if type(value) is dict and "token" in value else NULL
 
 
-def clear_text(convert: Callable[[str], str]) -> Callable[[Value], str]:
-    """The function for a clear column whose state type reads what ``convert`` makes of the value's text."""
+def clear_text(
+    convert: Callable[[str], str], structured: Callable[[Value], str] | None = None
+) -> Callable[[Value], str]:
+    """The function for a clear column whose state type reads what ``convert`` makes of a value's text, and
+    ``structured`` of an array or a struct (without it they are their canonical JSON).
+    """
 
     def copy(value: Value) -> str:
         if type(value) is str:
             return escape(convert(value))
         if value is None or (type(value) is dict and "unavailable" in value):
             return NULL
-        return escape(canonical(value).decode())
+        return escape(structured(value) if structured is not None else canonical(value).decode())
 
     return copy

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from cdc.envelope import Malformed, MessageEnvelope, SourceInfo, origin_of, transaction_id
+from cdc.envelope import Malformed, MessageEnvelope, origin_of, transaction_id
 from cdc.errors import RecordError
 from cdc.event import Baseline, Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Record, Skipped
 from cdc.rows import RowDecoder, table_version
@@ -114,15 +114,21 @@ def _decoder_for(value: bytes, at: int, key_schema: dict[str, Any] | None) -> De
     name = schema.get("name") or ""
     if name.endswith(".Envelope"):
         source = _placed.decode(memoryview(value)[at + len(_SPLIT) : -1]).source
-        return RowDecoder(table_version(schema, key_schema, (source.schema, source.table))).decode
+        return RowDecoder(table_version(schema, key_schema, (source.schema, source.table), source.connector)).decode
     try:
         return _OTHERS[name]
     except KeyError:
         raise Malformed("unknown-record-type") from None
 
 
+class _Place(msgspec.Struct, frozen=True):
+    schema: str
+    table: str
+    connector: str = "postgresql"
+
+
 class _Placed(msgspec.Struct, frozen=True):
-    source: SourceInfo
+    source: _Place
 
 
 class _Collection(msgspec.Struct, frozen=True):

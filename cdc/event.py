@@ -43,7 +43,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as the source's connector describes it. ``type`` is the source's type name, ``wire`` Connect's."""
+    """One column as the source's connector describes it. ``type`` is the source's type name, ``wire`` Connect's.
+
+    ``semantic``: the name that Debezium gives the Connect schema (of an array: its elements' type and name), such as
+    ``io.debezium.time.IsoDate``. ``connector``: what the connector calls itself in its records.
+    """
 
     name: str
     type: str
@@ -51,6 +55,8 @@ class Column:
     scale: str | None
     wire: str
     optional: bool
+    semantic: str = ""
+    connector: str = "postgresql"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

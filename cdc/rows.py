@@ -18,17 +18,21 @@ _ROW_OPERATIONS: dict[str, Operation] = {"c": "c", "u": "u", "d": "d", "r": "r"}
 _UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
 
 
-def table_version(schema: dict[str, Any], key_schema: dict[str, Any] | None, place: tuple[str, str]) -> TableVersion:
-    """The table that an envelope's schema describes; ``place`` is its schema and name from the source block."""
+def table_version(
+    schema: dict[str, Any], key_schema: dict[str, Any] | None, place: tuple[str, str], connector: str = "postgresql"
+) -> TableVersion:
+    """The table that an envelope's schema describes; ``place`` is its schema and name from the source block, and
+    ``connector`` what the connector calls itself there.
+    """
     row = {field["field"]: field for field in schema["fields"]}["after"]
-    columns = tuple(_column(field) for field in row["fields"])
+    columns = tuple(_column(field, connector) for field in row["fields"])
     key = tuple(str(field["field"]) for field in key_schema["fields"]) if key_schema else ()
     if not set(key) <= {column.name for column in columns}:
         raise Malformed("key-column-not-in-row")
     return TableVersion(schema=place[0], name=place[1], columns=columns, key=key)
 
 
-def _column(field: dict[str, Any]) -> Column:
+def _column(field: dict[str, Any], connector: str) -> Column:
     parameters = field.get("parameters") or {}
     return Column(
         name=field["field"],
@@ -37,7 +41,17 @@ def _column(field: dict[str, Any]) -> Column:
         scale=parameters.get(_PARAMETER + "scale"),
         wire=field["type"],
         optional=bool(field["optional"]),
+        semantic=_semantic(field),
+        connector=connector,
     )
+
+
+def _semantic(field: dict[str, Any]) -> str:
+    """The name of a field's schema; of an array the type and the name of its elements' schema."""
+    if field["type"] != "array":
+        return str(field.get("name") or "")
+    items = field.get("items") or {}
+    return f"{items.get('type', '')} {items.get('name') or ''}".strip()
 
 
 class RowDecoder:

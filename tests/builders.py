@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 
 from cdc.batch import Batch, Standing, cut
 from cdc.debezium import Decoder
+from cdc.event import Column as Described
 from cdc.event import Record
 from cdc.identity import Identity
 from cdc.ledger.merkle import Edge
 from cdc.protect import Protector
 from cdc.sequencer import Sequencer
+from cdc.values import Typing, typing_of
 from governance import policy
 from tests.memory_keys import MemoryKeys
 
@@ -45,6 +47,11 @@ class Table:
 
     def with_column(self, column: Column) -> Table:
         return replace(self, columns=(*self.columns, column))
+
+
+def typed(source_type: str, wire: str = "string", **more: str | None) -> Typing:
+    """How a column of this type lands in current state."""
+    return typing_of(Described(**{"name": "c", "type": source_type, "wire": wire, "length": None, "scale": None, "optional": True, **more}))
 
 
 ORDERS = Table(

@@ -8,7 +8,8 @@ from typing import Any
 from cdc.audit.entries import JOINED, read
 from cdc.audit.reading import Reading
 from cdc.audit.tables import Table
-from cdc.values import state_type
+from cdc.event import Column as SourceColumn
+from cdc.values import typing_of
 
 CELL = "cell"
 """What takes the place of a type where a column is sealed."""
@@ -77,6 +78,11 @@ def _version(text: str, body: str | None) -> TableVersion:
 
 
 def _column(column: dict[str, str], plan: dict[str, str | None]) -> Column:
+    """One column of a schema entry. Entries from before this member do not say how they are typed."""
     protect = str(plan["protect"])
-    kind = {"seal": CELL, "token": "text", "drop": None}.get(protect, state_type(column["type"], column["wire"]))
+    stated = (
+        column.get("state")
+        or typing_of(SourceColumn(column["name"], column["type"], None, None, column["wire"], True)).state
+    )
+    kind = {"seal": CELL, "token": "text", "drop": None}.get(protect, stated)
     return Column(column["name"], kind, protect, plan["domain"])

@@ -6,31 +6,33 @@ from cdc.copytext import escape
 from cdc.entry import canonical, digest
 from cdc.event import TableVersion, Value
 from cdc.protect.model import ProtectedTable, StateColumn
-from cdc.values import state_type
+from cdc.values import typing_of
 from governance.plan import Plan
 
 
 def describe(source: str, name: str, version: TableVersion, plan: Plan) -> ProtectedTable:
     """The table ``name`` (``schema.table``) of a source as its entries and its state show it (docs/formats.md §5)."""
+    typed = [(column, typing_of(column)) for column in version.columns]
     columns: list[Value] = [
         {
             "length": column.length,
             "name": column.name,
             "optional": "yes" if column.optional else "no",
             "scale": column.scale,
+            "state": typing.state,
             "type": column.type,
             "wire": column.wire,
         }
-        for column in version.columns
+        for column, typing in typed
     ]
     key: list[Value] = list(version.key)
     state = tuple(
         StateColumn(
             column.name,
-            {"seal": "bytea", "token": "text"}.get(rule.protect) or state_type(column.type, column.wire),
+            {"seal": "bytea", "token": "text"}.get(rule.protect) or typing.state,
             rule.protect,
         )
-        for rule, column in zip(plan.columns, version.columns, strict=True)
+        for rule, (column, typing) in zip(plan.columns, typed, strict=True)
         if rule.protect != "drop"
     )
     return ProtectedTable(

@@ -13,7 +13,7 @@ import msgspec
 from cdc.copytext import NULL, clear_text, sealed_text, token_text
 from cdc.entry import member_order
 from cdc.event import Column, Value
-from cdc.values import as_it_is, state_text
+from cdc.values import Typing, as_it_is, typing_of
 from governance.plan import ColumnPlan
 
 Cells = Sequence[Value]
@@ -43,11 +43,12 @@ class StateLine:
 
     def __init__(self, plans: Sequence[ColumnPlan], columns: Sequence[Column], key_at: Sequence[int]) -> None:
         kept = [n for n, plan in enumerate(plans) if plan.protect != "drop"]
-        self._exact = [(n, _copy_texts(plans[n].protect, columns[n].type)) for n in kept]
+        typed = {n: typing_of(columns[n]) for n in kept}
+        self._exact = [(n, _copy_texts(plans[n].protect, typed[n])) for n in kept]
         self._key_at = frozenset(key_at)
         self._seals = sum(plans[n].protect == "seal" for n in kept)
         self._tabs = len(kept) - 1
-        self._plain = _plain_line([(n, plans[n].protect, state_text(columns[n].type)) for n in kept])
+        self._plain = _plain_line([(n, plans[n].protect, typed[n]) for n in kept])
 
     def row(self, cells: Cells, sealed: SealedBytes) -> str:
         """The whole row."""
@@ -72,25 +73,29 @@ class StateLine:
         return "\t".join([copy(cells[n]) if n in self._key_at else NULL for n, copy in self._exact])
 
 
-def _plain_line(kept: Sequence[tuple[int, str, Callable[[str], str]]]) -> Callable[[Cells, SealedBytes], str]:
+def _plain_line(kept: Sequence[tuple[int, str, Typing]]) -> Callable[[Cells, SealedBytes], str]:
     """One generated expression, right for rows without nulls and without anything that COPY reserves."""
-    parts, names = [], {}
-    for n, protect, convert in kept:
+    parts: list[str] = []
+    names: dict[str, Callable[..., str]] = {}
+    for n, protect, typing in kept:
         if protect == "seal":
             parts.append(f"r'\\\\x' + s[{n}].hex()")
         elif protect == "token":
             parts.append(f"c[{n}]['token']")
-        elif convert is as_it_is:
+        elif typing.structured is not None:
+            names[f"f{n}"] = typing.structured
+            parts.append(f"f{n}(c[{n}])")
+        elif typing.text is as_it_is:
             parts.append(f"c[{n}]")
         else:
-            names[f"f{n}"] = convert
+            names[f"f{n}"] = typing.text
             parts.append(f"f{n}(c[{n}])")
     source = f"lambda c, s: '\\t'.join(({' '.join(part + ',' for part in parts)}))"
     line: Callable[[Cells, SealedBytes], str] = eval(source, dict(names))  # noqa: S307 - numbers only
     return line
 
 
-def _copy_texts(protect: str, source_type: str) -> Callable[[Value], str]:
+def _copy_texts(protect: str, typing: Typing) -> Callable[[Value], str]:
     if protect == "seal":
         return sealed_text
-    return token_text if protect == "token" else clear_text(state_text(source_type))
+    return token_text if protect == "token" else clear_text(typing.text, typing.structured)

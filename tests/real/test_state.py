@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from cdc.errors import Halted
-from cdc.values import state_text, state_type
+from cdc.values import typing_of
 from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
 from tests.golden import records as golden
 from tests.history import TEXTS, History
@@ -339,10 +339,10 @@ def test_golden_values_read_back_as_the_source_had_them(warehouse_database):
             if not isinstance(event, ChangeEvent) or event.after is None:
                 continue
             for column, value in zip(event.table.columns, event.after, strict=True):
-                kind = state_type(column.type, column.wire)
+                kind = typing_of(column).state
                 if not isinstance(value, str) or kind == "text":
                     continue
-                text = state_text(column.type)(value)
+                text = typing_of(column).text(value)
                 cursor.execute(f"SELECT format('%%s', %s::{kind})", (text,))
                 ((read,),) = cursor.fetchall()
                 cursor.execute(f"SELECT format('%%s', %s::{kind})", (read,))

@@ -230,7 +230,7 @@ def test_every_golden_value_has_a_rule_and_other_values_do_not_pass_it():
     """Wire text of a real Debezium → what PostgreSQL would print, by way of types of Python."""
     from cdc.debezium import Decoder
     from cdc.event import ChangeEvent, Record
-    from cdc.values import state_type
+    from cdc.values import typing_of
     from tests.golden import records as golden
 
     spelt = {"timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone", "time": "time without time zone"}
@@ -240,7 +240,7 @@ def test_every_golden_value_has_a_rule_and_other_values_do_not_pass_it():
         if not isinstance(event, ChangeEvent) or event.after is None:
             continue
         for column, value in zip(event.table.columns, event.after, strict=True):
-            kind = state_type(column.type, column.wire)
+            kind = typing_of(column).state
             rule = texts.same(spelt.get(kind, kind))
             assert rule is not None, kind
             seen.add(kind)

@@ -9,6 +9,7 @@ from typing import Any
 from . import canonical, values
 
 _COLUMN = {"name", "type", "length", "scale", "wire", "optional"}
+_STATED = _COLUMN | {"state"}
 _STEP = {"column", "protect", "domain", "class", "tier"}
 _TEXT_OR_NULL = frozenset({str, type(None)})
 
@@ -99,7 +100,9 @@ class Schemas:
 
 def _compile(columns: Sequence[Any], key: Sequence[Any], plan: Sequence[Any]) -> TableVersion:
     *steps, subject = plan
-    if any(column.keys() != _COLUMN for column in columns) or any(step.keys() != _STEP for step in steps):
+    if any(column.keys() not in (_COLUMN, _STATED) for column in columns) or any(
+        step.keys() != _STEP for step in steps
+    ):
         raise ValueError
     names = [column["name"] for column in columns]
     if [step["column"] for step in steps] != names or subject.keys() != {"subject", "type"}:

@@ -1,0 +1,25 @@
+"""Values: from Connect's wire types to exact texts (``wire``), and from those to typed current state.
+
+Each kind of database has a registry of its types, one module each; :func:`typing_of` asks the right one. The table of
+``docs/types.md`` is printed from the registries: ``python -m cdc.values``.
+"""
+
+from __future__ import annotations
+
+from cdc.event import Column
+from cdc.values import postgres
+from cdc.values.typing import UNKNOWN, Registry, Typing, as_it_is
+from cdc.values.wire import INTEGERS, TEXTS, field_type, from_json, value_of
+
+__all__ = ["INTEGERS", "TEXTS", "Typing", "as_it_is", "field_type", "from_json", "typing_of", "value_of"]
+
+REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of}
+"""By the name that a connector gives itself in the ``source`` block of its records."""
+
+
+def typing_of(column: Column) -> Typing:
+    """How a column lands in current state where the policy leaves it clear. A kind of database without a registry: as
+    the text of the wire.
+    """
+    registry = REGISTRIES.get(column.connector)
+    return registry(column) if registry is not None else UNKNOWN
