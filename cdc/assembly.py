@@ -19,6 +19,7 @@ from cdc.errors import Halted, LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
+from cdc.mariadb import counts, demand_server, is_gtid
 from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
 
 HEARTBEAT_TABLE = "cdc.heartbeat"
@@ -148,7 +149,14 @@ class Assembly:
             self._complete = (seq, event.origin.captured_at)
 
     def _begin(self, event: Begin) -> None:
-        if self._open is not None:
+        gtid = is_gtid(event.id)
+        if gtid:
+            demand_server(event, self._epoch)
+        if self._open is None:
+            self._skip("begin")
+        elif gtid and self._open_count == 0:
+            self._close_unterminated(event)
+        else:
             raise Halted(
                 "transaction-without-end",
                 f"BEGIN at offset {event.origin.offset} inside a transaction that has not ended",
@@ -156,7 +164,14 @@ class Assembly:
             )
         self._open, self._open_count = event.id, 0
         self._drafts.begin()
-        self._skip("begin")
+
+    def _close_unterminated(self, event: Begin) -> None:
+        """MariaDB: a DDL has a BEGIN and no END; the next BEGIN says that it is over (docs/formats.md §3.6)."""
+        name, self._open = self._open or "", None
+        end = FoldedEnd(count=None, offset=str(event.origin.offset), tables={})
+        self._drafts.begin()
+        members = {"kind": "end", "transaction": Transaction(id=name, end=end)}
+        self._draft(event.origin, members, {"transaction_id": escape(name)})
 
     def _end(self, event: End) -> None:
         if self._open != event.id or self._open_count != event.count:
@@ -226,7 +241,7 @@ class Assembly:
                     f"the event at offset {origin.offset} belongs to no open transaction",
                     hint="compare the source with the warehouse before going on; the connector lost events",
                 )
-            self._open_count += 1
+            self._open_count += isinstance(draft, ChangeDraft) or counts(transaction.id, draft.members["kind"])
         self._drafts.add(seq, draft, foldable=transaction is not None)
         if self._open is None:
             self._drafts.finish()

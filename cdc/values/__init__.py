@@ -7,13 +7,24 @@ Each kind of database has a registry of its types, one module each; :func:`typin
 from __future__ import annotations
 
 from cdc.event import Column
-from cdc.values import postgres
+from cdc.values import mariadb, postgres
+from cdc.values.mariadb import rendering_of
 from cdc.values.typing import UNKNOWN, Registry, Typing, as_it_is
 from cdc.values.wire import INTEGERS, TEXTS, field_type, from_json, value_of
 
-__all__ = ["INTEGERS", "TEXTS", "Typing", "as_it_is", "field_type", "from_json", "typing_of", "value_of"]
+__all__ = [
+    "INTEGERS",
+    "TEXTS",
+    "Typing",
+    "as_it_is",
+    "field_type",
+    "from_json",
+    "rendering_of",
+    "typing_of",
+    "value_of",
+]
 
-REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of}
+REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of, mariadb.CONNECTOR: mariadb.typing_of}
 """By the name that a connector gives itself in the ``source`` block of its records."""
 
 
