@@ -109,7 +109,7 @@ def typed(stack: Stack, mariadb: Server) -> Iterator[MariaSource]:
             f"source: {source.name}\ntables:\n"
             "  cdc.heartbeat: {columns: {id: clear, beat_at: clear, system_identifier: clear, timeline: clear}}\n"
             f"  {source.name}.typed: {{columns: {{{listed}}}}}\n"
-            f"  {source.name}.zero: {{columns: {{id: clear, a: clear, b: clear, 'y': clear}}}}\n".replace(
+            f"  {source.name}.zero: {{columns: {{id: clear, a: clear, b: clear, 'y': clear, g: clear}}}}\n".replace(
                 " y:", " 'y':"
             )
         )
