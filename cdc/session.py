@@ -173,6 +173,8 @@ class Session:
             raise
         except GovernanceError as error:
             raise Halted("protection", str(error), hint=error.hint) from None
+        if self._writer.refused:
+            self._suspend_refused()
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         for event in standing.unseen(changes):  # in order: a later version may add columns
             table = event.table
@@ -190,6 +192,13 @@ class Session:
         if batch.end.edge.size > self._cut_through - lease.CUT_AHEAD // 2:
             self._cut_through = lease.cut_ahead(self._reader, self._settings.log, batch.end.edge.size)
         self._writer.submit(batch, PrivacyMark(mark.identity, mark.high_water))
+
+    def _suspend_refused(self) -> None:
+        """Take over the tables that the writer found to be refused, and say so once."""
+        for table, suspension in list(self._writer.refused.items()):
+            if table not in self._projections.suspended:
+                self._projections.suspended[table] = suspension
+                self._progress.note(f"state of {table} is suspended: {suspension[0]}: {suspension[1]}")
 
     def _tell(self, table: ProtectedTable) -> None:
         """Say what the policy does not know. It is protected all the same."""

@@ -13,6 +13,7 @@ import psycopg2
 from cdc.batch import Batch
 from cdc.errors import CdcError, TransientError
 from cdc.warehouse.commit import Fence, Observer, PrivacyMark, commit
+from cdc.warehouse.refusal import StateRefused, without
 
 DEPTH = 2
 """Batches that may wait for the writer."""
@@ -35,18 +36,29 @@ class Writer(threading.Thread):
         self._committed = committed
         self._queue: queue.Queue[tuple[Batch, PrivacyMark] | None] = queue.Queue(DEPTH)
         self._failure: BaseException | None = None
+        self.refused: dict[str, tuple[str, str]] = {}
+        """Tables whose state PostgreSQL refused, with code and message: batches that come later leave them alone."""
 
     def run(self) -> None:
         """Commit until told to end or something fails; then only drain."""
         while (item := self._queue.get()) is not None:
             if self._failure is None:
                 try:
-                    commit(self._connection, self._fence, item[0], item[1], self._observe)
+                    self._commit(*item)
                     self._committed(item[0])
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the owner's thread
                     self._failure = error
             self._queue.task_done()
         self._queue.task_done()
+
+    def _commit(self, batch: Batch, privacy: PrivacyMark) -> None:
+        """One batch; where PostgreSQL refuses a table's state, the same batch without it."""
+        while True:
+            try:
+                given = without(batch, self.refused) if self.refused else batch
+                return commit(self._connection, self._fence, given, privacy, self._observe)
+            except StateRefused as error:
+                self.refused[error.table] = (error.code, error.message)
 
     def submit(self, batch: Batch, privacy: PrivacyMark) -> None:
         """Hand a batch over; waits while the queue is full. Raises what made the writer fail."""

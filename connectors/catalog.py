@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -15,7 +15,8 @@ SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quo
        c.relreplident::text, c.relpersistence = 'u', row_security_active(c.oid),
        EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid AND c.relkind = 'r'),
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-       (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims, format_type(b.oid, NULL))
+       (SELECT coalesce(json_agg(json_build_array(a.attname, a.attgenerated, a.attndims, format_type(b.oid, NULL),
+                                               format_type(t.oid, NULL))
                                ORDER BY a.attnum), '[]')
           FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                JOIN pg_type b ON b.oid = coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid)
@@ -72,7 +73,8 @@ class Table:
 
     ``included``: the definition's patterns match it. ``root``: the partitioned table on top, of a partition.
     ``has_heirs``: other tables INHERIT it, so that reading it gives their rows too.
-    ``types``: column → type, an array's or a domain's being that of what it is made of. ``key``: None without any.
+    ``types``: column → type, an array's or a domain's being that of what it is made of; ``declared``: column → its own
+    type. ``key``: None without any.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Table:
     nested_arrays: tuple[str, ...]
     types: Mapping[str, str]
     key: Key | None
+    declared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,10 @@ def tables(cursor: Cursor, patterns: Sequence[str]) -> tuple[Table, ...]:
             stored_columns=tuple(name for name, generated, *_ in row[9] if generated == ""),
             generated_columns=tuple(name for name, generated, *_ in row[9] if generated == "s"),
             virtual_columns=tuple(name for name, generated, *_ in row[9] if generated == "v"),
-            nested_arrays=tuple(name for name, _, dimensions, _ in row[9] if dimensions > 1),
-            types={name: kind for name, _, _, kind in row[9]},
+            nested_arrays=tuple(name for name, _, dimensions, *_ in row[9] if dimensions > 1),
+            types={name: kind for name, _, _, kind, _ in row[9]},
             key=_key(*row[10]) if row[10] else None,
+            declared={name: declared for name, *_, declared in row[9]},
         )
         for row in rows
         if row[0] in included or row[3] in included

@@ -27,6 +27,11 @@ LOSSY = {
 }
 """Types of which Debezium 3.7 writes less than the value."""
 
+LEFT_OUT = frozenset(f"{kind}[]" for kind in ("money", "name", "interval", "bit varying", "xml", "point", "refcursor"))
+"""Types whose columns Debezium 3.7 leaves out of its records, ``include.unknown.datatypes`` or not."""
+UNREADABLE = frozenset({"int2vector", "oidvector", "bit[]", "box[]", "refcursor"})
+"""Types of which a value stops Debezium's task."""
+
 
 def obstacles(table: Table) -> Iterator[Finding]:
     """What keeps a table from being captured, whatever grants and publication say."""
@@ -47,6 +52,11 @@ def obstacles(table: Table) -> Iterator[Finding]:
         yield Finding("key_shared", f"{problem}; add a key, or leave the table out")
     for column in table.nested_arrays:
         yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
+    for column, kind in table.declared.items():
+        if kind in LEFT_OUT:
+            yield Finding("array_left_out", f"{name}.{column}: Debezium leaves columns of type {kind} out, silently")
+        if kind in UNREADABLE:
+            yield Finding("unreadable_type", f"{name}.{column}: a value of type {kind} stops Debezium's task")
     if table.virtual_columns:
         problem = f"{name} has a virtual generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
         yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out")

@@ -55,6 +55,7 @@ def commit(
 
     Raises:
         Fenced: another worker owns the stream. Nothing was written.
+        StateRefused: PostgreSQL refuses a value in a table's state. Nothing was written.
         TransientError: the outcome may be unknown; the caller owns the stream anew and reads where it stands.
         LedgerError: the warehouse and the batch contradict each other.
     """

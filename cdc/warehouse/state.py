@@ -13,6 +13,7 @@ from cdc.errors import Halted
 from cdc.protect import ProtectedTable
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted, state_name
+from cdc.warehouse.refusal import refusal
 
 _UPSERT = """
 INSERT INTO {table} AS s (_key, _version, _seq, _committed_at, _deleted{columns})
@@ -38,6 +39,7 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
     """Bring the state tables to the end of the batch.
 
     Raises:
+        StateRefused: PostgreSQL refuses a value in a table's state.
         Halted: a row without a key was deleted more often than it is there: source and warehouse differ.
     """
     for table, columns in batch.columns.items():
@@ -57,7 +59,10 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
         )
     for protected, changes in batch.changes.items():
         if changes:
-            _apply(cursor, log, protected, changes)
+            try:
+                _apply(cursor, log, protected, changes)
+            except psycopg2.Error as error:
+                raise refusal(error, protected) or error from None
 
 
 def _apply(

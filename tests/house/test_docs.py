@@ -206,6 +206,12 @@ def test_every_kind_is_in_the_glossary_and_every_member_in_the_formats():
     assert [name for name in Entry.__struct_fields__ if f"`{name}`" not in formats] == []
 
 
+def test_the_table_of_types_is_what_the_registries_say():
+    from cdc.values.__main__ import document
+
+    assert (ROOT / "docs/types.md").read_text() == document()  # python -m cdc.values > docs/types.md
+
+
 def test_the_change_log_is_of_this_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert top_version((ROOT / "CHANGELOG.md").read_text()) == project["version"]

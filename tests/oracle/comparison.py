@@ -86,7 +86,7 @@ def open_protected(
 
 def _compare(source_dsn: str, warehouse_dsn: str, source: str, table: SourceTable) -> TableComparison:
     key = [column for column in table.key if column in table.clear]
-    ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear, table.arrays)
+    ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear)
     rows, size = ours.count(b"\n"), len(ours)
     try:
         theirs = render(warehouse_dsn, sql.Identifier(source, table.view), key, table.clear)
@@ -120,7 +120,8 @@ class _Opening:
     def compare(self, source_dsn: str, warehouse_dsn: str, limit: int | None) -> OpenedComparison:
         """Open the warehouse's rows one after the other; the first that is not the source's ends it."""
         table = self._table
-        copied = render(source_dsn, sql.Identifier(table.schema, table.name), (), self._columns, table.arrays)
+        cells = table.arrays.intersection(table.protected)  # a cell holds the elements' texts, a clear column the array
+        copied = render(source_dsn, sql.Identifier(table.schema, table.name), (), self._columns, cells)
         theirs = [tuple(fields(line)) for line in copied.decode().split("\n")[:-1]]
         try:
             rows = self._judge(self._kept(warehouse_dsn), theirs, limit)

@@ -111,7 +111,7 @@ def test_row_keys_without_a_key():
 
 def test_clear_structs_have_canonical_bytes():
     rules = policy.parse("source: trading\ntables:\n  public.p: {columns: {id: clear, at: clear}}\n")
-    table = Table("public", "p", (Column("id", optional=False), Column("at", "POINT", "struct")), ("id",))
+    table = Table("public", "p", (Column("id", optional=False), Column("at", "PATH", "struct")), ("id",))
     event = one(table, after={"id": "1", "at": {"x": 1.5, "srid": None, "wkb": "AA=="}}, rules=rules)
     assert event.after == b'{"at":{"struct":{"srid":null,"wkb":"AA==","x":"1.5"}},"id":"1"}'
     assert event.state.split("\t")[1] == '{"struct":{"srid":null,"wkb":"AA==","x":"1.5"}}'

@@ -119,7 +119,7 @@ def test_an_odd_text_never_raises(source_type, wire):
 
 @pytest.mark.parametrize(
     ("source_type", "wire", "state"),
-    [("INT4", "int32", "integer"), ("_INT4", "array", "text"), ("POINT", "struct", "text"), ("SIDE", "string", "text"), ("BIT", "bytes", "text"), ("NUMERIC", "string", "numeric"), ("TIMETZ", "string", "text"), ("", "string", "text")],
+    [("INT4", "int32", "integer"), ("_INT4", "array", "integer[]"), ("POINT", "struct", "point"), ("PATH", "struct", "text"), ("SIDE", "string", "text"), ("VARBIT", "bytes", "text"), ("NUMERIC", "string", "numeric"), ("TIMETZ", "string", "text"), ("D", "int64", "bigint"), ("_PAIR", "array", "text"), ("", "string", "text")],
 )  # fmt: skip
 def test_state_types(source_type, wire, state):
     assert typed(source_type, wire).state == state
@@ -129,3 +129,35 @@ def test_a_database_without_a_registry_is_kept_as_text_and_says_so():
     typing = typed("INT", "int32", connector="other")
     assert (typing.state, typing.fidelity) == ("text", "text")
     assert typing.note
+
+
+def test_a_type_of_the_sources_own_is_what_the_wire_says_of_it():
+    assert typed("AMOUNT", scale="2").state == "numeric"
+    assert typed("DAY", semantic="io.debezium.time.IsoDate").state == "date"
+    assert typed("_SIDE", "array", semantic="string io.debezium.data.Enum").state == "text[]"
+    unknown = typed("PAIR")
+    assert (unknown.state, unknown.fidelity) == ("text", "text")
+
+
+@pytest.mark.parametrize(
+    ("length", "wire", "bits"),
+    [("3", "", "000"), ("3", "BQ==", "101"), ("33", "AAAAAAE=", "1" + "0" * 32), ("1", "true", "1"), ("1", "false", "0"), ("3", "planted", "planted?")],
+)
+def test_bit_strings(length, wire, bits):
+    typing = typed("BIT", "bytes", length=length)
+    assert (typing.state, typing.text(wire)) == (f"bit varying({length})", bits)
+
+
+def test_arrays_and_geometry_never_raise_but_for_what_is_not_there():
+    array, point = typed("_NUMERIC", "array").structured, typed("POINT", "struct").structured
+    assert array(["1.10", None, "NAN"]) == '{"1.10",NULL,"NaN"}'
+    assert array([]) == "{}"
+    assert typed("_TEXT", "array").structured(['q"', "\\", "NULL", ""]) == '{"q\\"","\\\\","NULL",""}'
+    assert array([["1"]]) == "{{}"  # refused by PostgreSQL, as nothing of ours writes it
+    assert array({"struct": {}}) == "{"
+    assert point({"struct": {"x": "1.5", "y": "NaN", "wkb": ""}}) == "(1.5,NaN)"
+    assert point({"struct": {}}) == "(None,None)"
+    for convert in (array, point):
+        for absent in (None, {"unavailable": "toast"}):
+            with pytest.raises(TypeError):
+                convert(absent)

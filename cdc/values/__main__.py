@@ -1,0 +1,59 @@
+# ruff: noqa: E501 - lines of a table
+"""Prints ``docs/types.md``: ``python -m cdc.values``."""
+
+from __future__ import annotations
+
+from cdc.values import mariadb_document, postgres
+from cdc.values.typing import Listed
+
+_HEAD = """# Types
+
+Printed by `python -m cdc.values`; a test compares it. What a column becomes where its policy leaves it `clear`: on Kafka, in an entry
+([formats](formats.md) §2), in current state and history. `exact`: the state column writes the text that the source's column writes. `text`: the
+value is not typed, the note says what its text is. `limit`: Debezium writes less than some values; the note says which.
+
+A value that a state column cannot hold suspends that table's state (`value-refused`, [operations](operations.md#suspended-tables)); its history goes on.
+A type that is in no table here lands as the text of the wire, and the `schema` entry of its table says `"state": "text"`.
+"""
+_AFTER = """
+Seen with connector 3.7.0.Final, and not captured:
+
+| type | what Debezium does | what happens |
+|---|---|---|
+| arrays of money, name, interval, bit varying, xml, point, refcursor | leaves the column out, silently | `cdc connectors apply` refuses (`array_left_out`) |
+| arrays of arrays | null for each element | refused (`nested_array`) |
+| int2vector, oidvector, bit arrays, box arrays, refcursor | its task fails | refused (`unreadable_type`) |
+| arrays of enums, domains, composites with a null in them | its task fails | the connector stands still; nothing is lost |
+| a table named like a built-in type (`numeric`, `text`, `point`) | takes the type for the table's row type; its task fails | rename the table, or leave it out |
+"""
+_MARIADB = """
+## MariaDB
+
+Seen with connector 3.5.0.Final. `uuid`, `inet4`, `inet6` and enum labels with a backslash are refused (`type_changed`, [connectors](connectors.md#mariadb)).
+
+"""
+
+
+def document() -> str:
+    """The whole text."""
+    return (
+        _HEAD
+        + "\n## PostgreSQL\n\n"
+        + _table(postgres.listed())
+        + _AFTER
+        + _MARIADB
+        + _table(mariadb_document.listed())
+    )
+
+
+def _table(lines: list[Listed]) -> str:
+    rows = ["| source | wire | entry | state | | note |", "|---|---|---|---|---|---|"]
+    rows += [
+        f"| {line.source} | {line.wire} | {line.entry} | {line.typing.state} | {line.typing.fidelity} | {line.typing.note} |"
+        for line in lines
+    ]
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(document(), end="")

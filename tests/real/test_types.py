@@ -1,0 +1,109 @@
+"""Every type of PostgreSQL from a real source to current state and history: what docs/types.md promises, as text in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+
+from cdc.local.stack import Stack
+from tests.fix_own import Own, own_source
+from tests.oracle.tables import SETTINGS
+from tests.real.types_corpus import KINDS, SETUP, Kind
+
+EQUAL = [kind for kind in KINDS if kind.says is not None]
+STREAMED = 1000
+"""Ids from here on were written while the connector streamed; below, the snapshot read them."""
+
+
+def shown(dsn: str, statement: str) -> list[tuple]:
+    """As PostgreSQL's own output functions write it, under settings that do not vary."""
+    connection = psycopg2.connect(dsn)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(SETTINGS)
+            cursor.execute(statement)
+            return cursor.fetchall()
+    finally:
+        connection.close()
+
+
+def fill(own: Own, base: int) -> None:
+    connection = psycopg2.connect(own.admin_dsn)
+    with connection, connection.cursor() as cursor:
+        for kind in KINDS:
+            rows = [(base + n, value) for n, value in enumerate((*kind.values, None))]
+            cursor.executemany(f"INSERT INTO types.k_{kind.slug} VALUES (%s, %s)", rows)
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def typed(stack: Stack) -> Iterator[Own]:
+    """A source of all types, half of its rows read by the snapshot and half streamed, drained into a warehouse."""
+    with own_source(stack) as own:
+        own.run(SETUP, *(f"CREATE TABLE types.k_{kind.slug} (id int PRIMARY KEY, v {kind.sql})" for kind in KINDS))
+        fill(own, 0)
+        own.cdc("connectors", "init", own.name, "--schema", "types", "--apply-sql")
+        own.cdc("policy", "init", own.name, "--clear", "*.*.*")
+        own.cdc("connectors", "apply", own.name)
+        own.wait()
+        fill(own, STREAMED)
+        own.run("ALTER TYPE kinds.side ADD VALUE 'added later'", f"INSERT INTO types.k_enum VALUES ({STREAMED + 500}, 'added later')")
+        own.drain()
+        yield own
+
+
+def test_no_table_is_suspended_and_no_view_is_behind(typed: Own) -> None:
+    assert typed.warehouse.query("SELECT table_name, suspended_code, suspended_message FROM pipeline.state_table WHERE suspended_code IS NOT NULL") == []
+    assert typed.warehouse.query("SELECT table_name, behind FROM pipeline.history_view WHERE behind IS NOT NULL") == []
+
+
+@pytest.mark.parametrize("kind", EQUAL, ids=lambda kind: kind.slug)
+def test_state_and_history_say_what_the_source_says(typed: Own, kind: Kind) -> None:
+    warehouse = typed.warehouse.settings.warehouse_admin_dsn
+    source = shown(typed.admin_dsn, f"SELECT id, format('%s', {kind.says}) FROM types.k_{kind.slug} ORDER BY id")
+    assert len(source) > 2
+    state = shown(warehouse, f"""SELECT id, format('%s', v) FROM "{typed.name}"."types.k_{kind.slug}" ORDER BY id""")
+    assert state == source
+    history = shown(warehouse, f"""SELECT after_id, format('%s', after_v) FROM "{typed.name}_history"."types.k_{kind.slug}" ORDER BY after_id""")
+    assert history == source
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.says is None], ids=lambda kind: kind.slug)
+def test_what_is_not_equal_is_there_all_the_same(typed: Own, kind: Kind) -> None:
+    """One row each, null where the source has null, and nothing else."""
+    warehouse = typed.warehouse.settings.warehouse_admin_dsn
+    count = "SELECT id, num_nulls(v) FROM {} ORDER BY id"
+    assert shown(warehouse, count.format(f'"{typed.name}"."types.k_{kind.slug}"')) == shown(typed.admin_dsn, count.format(f"types.k_{kind.slug}"))
+
+
+def test_a_snapshot_spoils_the_old_dates_that_are_documented_and_no_other(typed: Own) -> None:
+    view = f'"{typed.name}"."types.k_date_old"'
+    source = dict(shown(typed.admin_dsn, "SELECT id, v::text FROM types.k_date_old"))
+    state = dict(shown(typed.warehouse.settings.warehouse_admin_dsn, f"SELECT id, v::text FROM {view}"))
+    assert {id_: text for id_, text in state.items() if id_ >= STREAMED} == {id_: text for id_, text in source.items() if id_ >= STREAMED}
+    spoilt = {source[id_] for id_ in source if state[id_] != source[id_]}
+    assert spoilt == {text for text in source.values() if text and ("BC" in text or text in {"1582-10-14", "1582-10-10", "1582-10-05"})}
+
+
+def test_the_log_and_current_state_verify(typed: Own) -> None:
+    said = typed.cdc("audit", "verify", typed.name)
+    assert "PASS" in said.stdout
+
+
+def test_an_auditor_is_shown_them(typed: Own) -> None:
+    told = typed.cdc("audit", "history", "types.k_numeric", "0", "--output", "json")
+    assert '"0"' in told.stdout
+    typed.cdc("audit", "as-of", "types.k_a_text", "--at", "now", "--where", "id=1")
+
+
+def test_what_debezium_leaves_out_or_cannot_read_is_left_out_by_name(stack: Stack) -> None:
+    kinds = ["money[]", "name[]", "interval[]", "varbit[]", "point[]", "refcursor[]", "int2vector", "oidvector", "bit(3)[]", "box[]", "refcursor"]
+    with own_source(stack) as own:
+        own.run("CREATE TABLE fine (id int PRIMARY KEY, v int)", *(f"CREATE TABLE t{n} (id int PRIMARY KEY, v {kind})" for n, kind in enumerate(kinds)))
+        said = own.cdc("connectors", "init", own.name, "--apply-sql").stderr
+        left = [line for line in said.splitlines() if "Debezium" in line]
+        for n in range(len(kinds)):
+            assert any(f"public.t{n}" in line for line in left), kinds[n]
+        assert not any("public.fine" in line for line in left)
