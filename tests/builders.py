@@ -51,11 +51,7 @@ class Table:
 
 def typed(source_type: str, wire: str = "string", **more: str | None) -> Typing:
     """How a column of this type lands in current state."""
-    return typing_of(
-        Described(
-            **{"name": "c", "type": source_type, "wire": wire, "length": None, "scale": None, "optional": True, **more}
-        )
-    )
+    return typing_of(Described(**{"name": "c", "type": source_type, "wire": wire, "length": None, "scale": None, "optional": True, **more}))
 
 
 ORDERS = Table(
@@ -171,16 +167,7 @@ class Feed:
         self._transaction = None
         self.offset += self.gap
 
-    def row(
-        self,
-        table: Table,
-        op: str,
-        before: dict | None,
-        after: dict | None,
-        *,
-        moved: dict | None = None,
-        **source: object,
-    ) -> Record:
+    def row(self, table: Table, op: str, before: dict | None, after: dict | None, *, moved: dict | None = None, **source: object) -> Record:
         """One row record; ``moved``: the other key values of a key change. A delete is followed by its tombstone."""
         image = after if after is not None else before
         key = connect(key_schema(table), {name: image[name] for name in table.key}) if table.key and image else None
@@ -206,40 +193,22 @@ class Feed:
     def message(self, prefix: str, content: str) -> None:
         block = {"prefix": prefix, "content": base64.b64encode(content.encode()).decode()}
         envelope = self._envelope(None, "m")
-        self._counts[
-            "io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@656bd2ba"
-        ] += 1
+        self._counts["io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@656bd2ba"] += 1
         if self._transaction is None:
             self.committed = self.lsn
         self.add(connect(named("io.debezium.connector.postgresql.MessageKey"), {"prefix": prefix}), connect(MESSAGE, {**envelope, "message": block}))  # fmt: skip
 
     def heartbeat(self) -> None:
-        self.add(
-            b'{"schema":{"type":"struct"},"payload":{"serverName":"trading"}}', connect(BEAT, {"ts_ms": self.clock_ms})
-        )
+        self.add(b'{"schema":{"type":"struct"},"payload":{"serverName":"trading"}}', connect(BEAT, {"ts_ms": self.clock_ms}))
 
     def notify(self, type_: str, aggregate: str = "Initial Snapshot", **detail: str) -> None:
-        payload = {
-            "id": "golden",
-            "type": type_,
-            "aggregate_type": aggregate,
-            "additional_data": detail or None,
-            "timestamp": self.clock_ms,
-        }
-        self.add(
-            connect(named("io.debezium.connector.common.NotificationKey"), {"id": "golden"}),
-            connect(NOTIFICATION, payload),
-        )
+        payload = {"id": "golden", "type": type_, "aggregate_type": aggregate, "additional_data": detail or None, "timestamp": self.clock_ms}
+        self.add(connect(named("io.debezium.connector.common.NotificationKey"), {"id": "golden"}), connect(NOTIFICATION, payload))
 
     def snapshot(self, table: Table, rows: list[dict]) -> None:
         for row in rows:
             self.row(table, "r", None, row, snapshot="true")
-        self.notify(
-            "TABLE_SCAN_COMPLETED",
-            scanned_collection=f"{table.schema}.{table.name}",
-            total_rows_scanned=str(len(rows)),
-            status="SUCCEEDED",
-        )
+        self.notify("TABLE_SCAN_COMPLETED", scanned_collection=f"{table.schema}.{table.name}", total_rows_scanned=str(len(rows)), status="SUCCEEDED")
 
     def again(self, records: list[Record]) -> None:
         """The same records once more, as a connector that restarts in the past writes them."""
@@ -254,17 +223,8 @@ class Feed:
 
     def _boundary(self, status: str, count: int | None, tables: list | None) -> None:
         name = f"{self._transaction}:{self.lsn}"
-        payload = {
-            "status": status,
-            "id": name,
-            "event_count": count,
-            "data_collections": tables,
-            "ts_ms": self.clock_ms,
-        }
-        self.add(
-            connect(named("io.debezium.connector.common.TransactionMetadataKey"), {"id": name}),
-            connect(BOUNDARY, payload),
-        )
+        payload = {"status": status, "id": name, "event_count": count, "data_collections": tables, "ts_ms": self.clock_ms}
+        self.add(connect(named("io.debezium.connector.common.TransactionMetadataKey"), {"id": name}), connect(BOUNDARY, payload))
 
     def _envelope(self, table: Table | None, op: str, snapshot: str = "false") -> dict:
         self.lsn += 56
@@ -274,11 +234,7 @@ class Feed:
             self._order += 1
             if table is not None:
                 self._counts[f"{table.schema}.{table.name}"] += 1
-            transaction = {
-                "id": f"{self._transaction}:{self.lsn}",
-                "total_order": self._order,
-                "data_collection_order": 1,
-            }
+            transaction = {"id": f"{self._transaction}:{self.lsn}", "total_order": self._order, "data_collection_order": 1}
         source = {
             "version": "3.7.0.Final", "connector": "postgresql", "name": "trading", "ts_ms": self.clock_ms, "snapshot": snapshot, "db": "trading",
             "sequence": json.dumps([None if first is None else str(first), str(self.lsn)], separators=(",", ":")),
@@ -286,14 +242,7 @@ class Feed:
             "txId": self.xid, "lsn": self.lsn, "xmin": None,
         }  # fmt: skip
         at = self.clock_ms + 40
-        return {
-            "source": source,
-            "transaction": transaction,
-            "op": op,
-            "ts_ms": at,
-            "ts_us": at * 1000,
-            "ts_ns": at * 1_000_000 + 1,
-        }
+        return {"source": source, "transaction": transaction, "op": op, "ts_ms": at, "ts_us": at * 1000, "ts_ns": at * 1_000_000 + 1}
 
 
 def empty() -> Standing:
@@ -303,13 +252,7 @@ def empty() -> Standing:
 class Worker:
     """Decodes, protects and sequences from a standing on, as one owner of the stream does; without Kafka or a warehouse."""
 
-    def __init__(
-        self,
-        standing: Standing | None = None,
-        known: set | None = None,
-        heads: dict | None = None,
-        plan: policy.Policy = POLICY,
-    ) -> None:
+    def __init__(self, standing: Standing | None = None, known: set | None = None, heads: dict | None = None, plan: policy.Policy = POLICY) -> None:
         self.known = set(known or ())
         self.heads = dict(heads or {})
         self.suspended: dict[str, tuple[str, str]] = {}
@@ -338,11 +281,7 @@ class Worker:
         del self._events[:count], self._offsets[:count]
         after = self._offsets[0] if self._offsets else offsets[-1] + 1
         batch = self._sequencer.assemble(
-            self._protector.protect(events),
-            lambda table, key: self.heads.get((table, key)),
-            self.suspended,
-            after,
-            len(offsets),
+            self._protector.protect(events), lambda table, key: self.heads.get((table, key)), self.suspended, after, len(offsets)
         )
         self.heads.update(batch.heads)
         self.known |= {version[:3] for version in batch.versions}
@@ -354,6 +293,5 @@ def entries(batches: list[Batch]) -> list[tuple[int, str, str | None, str]]:
     bodies = {seq: body for batch in batches for seq, body in batch.bodies}
     rows = [(row.line.decode().split("\t"), row.leaf) for batch in batches for row in batch.rows]
     return [
-        (int(fields[0]), fields[14].replace("\\\\", "\\"), bodies.get(int(fields[0])), leaf.hex())
-        for fields, leaf in rows
+        (int(fields[0]), fields[14].replace("\\\\", "\\"), bodies.get(int(fields[0])), leaf.hex()) for fields, leaf in rows
     ]

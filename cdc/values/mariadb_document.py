@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - lines of a table
+
 """The lines of ``docs/types.md`` for MariaDB: what Debezium was seen to write for each type."""
 
 from __future__ import annotations

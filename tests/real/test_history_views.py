@@ -171,24 +171,13 @@ def _columns(database, name: str) -> list[str]:
 def test_the_database_types_columns_as_their_schema_entries_say(warehouse_database):
     def asked(described: dict, protect: str = "clear") -> str | None:
         text = "SELECT audit.type_of(%s, %s)"
-        return query(warehouse_database.auditor_dsn, text, json.dumps(described), json.dumps({"protect": protect}))[0][
-            0
-        ]
+        return query(warehouse_database.auditor_dsn, text, json.dumps(described), json.dumps({"protect": protect}))[0][0]
 
     described = {"type": "MONEY", "wire": "string", "state": "numeric"}
-    assert [asked(described, protect) for protect in ("clear", "seal", "token", "drop")] == [
-        "numeric",
-        "cell",
-        "text",
-        None,
-    ]
+    assert [asked(described, protect) for protect in ("clear", "seal", "token", "drop")] == ["numeric", "cell", "text", None]
     del described["state"]  # an entry from before schema entries said it
     assert [asked(described, protect) for protect in ("clear", "seal")] == ["text", "cell"]
-    assert [asked({"type": kind, "wire": "string"}) for kind in ("NUMERIC", "DATE", "mood")] == [
-        "numeric",
-        "date",
-        "text",
-    ]
+    assert [asked({"type": kind, "wire": "string"}) for kind in ("NUMERIC", "DATE", "mood")] == ["numeric", "date", "text"]
 
 
 ODD_TEXTS = {
@@ -435,11 +424,7 @@ def test_what_depends_on_a_column_keeps_it_and_the_log_goes_on(warehouse_databas
 def test_a_warehouse_from_before_gets_its_views_when_it_is_migrated(warehouse_cluster, tmp_path, monkeypatch):
     database = warehouse_cluster.fresh_database("older")
     folder = shutil.copytree(sql_folder(), tmp_path / "sql")
-    later = sorted(
-        file.name
-        for file in (folder / "migrations").glob("*.sql")
-        if file.name >= "0004" and "storage" not in file.name
-    )
+    later = sorted(file.name for file in (folder / "migrations").glob("*.sql") if file.name >= "0004" and "storage" not in file.name)
     for name in later:
         (folder / "migrations" / name).unlink()
     with monkeypatch.context() as older:

@@ -27,15 +27,9 @@ def state_images(database) -> dict[str, Counter[str]]:
     import json
 
     found: dict[str, Counter[str]] = {}
-    tables = query(
-        database.auditor_dsn,
-        "SELECT table_name, state_name, columns FROM pipeline.state_table WHERE log = 'trading' AND suspended_code IS NULL",
-    )
+    tables = query(database.auditor_dsn, "SELECT table_name, state_name, columns FROM pipeline.state_table WHERE log = 'trading' AND suspended_code IS NULL")
     for table, name, columns in tables:
-        listed = ", ".join(
-            '"' + column["name"].replace('"', '""') + '"' + ("" if column["protect"] == "seal" else "::text")
-            for column in columns
-        )
+        listed = ", ".join('"' + column["name"].replace('"', '""') + '"' + ("" if column["protect"] == "seal" else "::text") for column in columns)
         relation = '"trading"."' + name.replace('"', '""') + '"'
         images: Counter[str] = Counter()
         for row in query(database.auditor_dsn, f"SELECT {listed} FROM {relation}"):
@@ -79,9 +73,7 @@ def test_state_is_the_fold_of_history(warehouse_database, seed):
     at = 0
     while at < len(records):  # several owners, batches of all sizes
         with worker(warehouse_database) as it:
-            at = next(
-                (n for n, record in enumerate(records) if record.offset >= it.owned.standing.next_offset), len(records)
-            )
+            at = next((n for n, record in enumerate(records) if record.offset >= it.owned.standing.next_offset), len(records))
             through = min(len(records), at + random.choice((5, 60, 400))) if it.owned.epoch < 8 else len(records)
             while at < through:
                 size = random.choice((1, 7, 50, 200))
@@ -94,17 +86,8 @@ def test_state_is_the_fold_of_history(warehouse_database, seed):
     state = state_images(warehouse_database)
     assert state == without_dropped(folded(stored))
     # and the source itself says the same of what stayed in clear
-    names = (
-        "symbol",
-        "quantity",
-        *(("extra",) if "extra" in [c.name for c in history.tables["fills"].columns] else ()),
-    )
-    expected = Counter(
-        {
-            tuple(None if row[n] is None else str(row[n]) for n in range(len(row)) if n != 2): 0
-            for row in history.keyless_rows()
-        }
-    )
+    names = ("symbol", "quantity", *(("extra",) if "extra" in [c.name for c in history.tables["fills"].columns] else ()))
+    expected = Counter({tuple(None if row[n] is None else str(row[n]) for n in range(len(row)) if n != 2): 0 for row in history.keyless_rows()})
     for row, n in history.keyless_rows().items():
         expected[tuple(None if value is None else str(value) for at, value in enumerate(row) if at != 2)] += n
     if "public.fills" in state or expected:
@@ -124,10 +107,7 @@ def test_two_versions_of_a_table_in_one_batch(warehouse_database):
     with worker(warehouse_database) as it:
         it.bring(feed.records)
     assert rows(warehouse_database, "trading.orders", "id", "price", "extra") == {("1", "2", "x"): 1}
-    assert rows(warehouse_database, "trading_state.orders", "_key", "_version", "_deleted") == {
-        ('["1"]', "2", "false"): 1,
-        ('["2"]', "2", "true"): 1,
-    }
+    assert rows(warehouse_database, "trading_state.orders", "_key", "_version", "_deleted") == {('["1"]', "2", "false"): 1, ('["2"]', "2", "true"): 1}
 
 
 def test_a_deleted_row_keeps_its_key_and_nothing_else(warehouse_database):
@@ -139,9 +119,7 @@ def test_a_deleted_row_keeps_its_key_and_nothing_else(warehouse_database):
     with worker(warehouse_database) as it:
         it.bring(feed.records[:4])
         it.bring(feed.records[4:])
-    assert rows(warehouse_database, "trading_state.orders", "_deleted", "id", "owner", "price", "note") == {
-        ("true", "1", None, None, None): 1
-    }
+    assert rows(warehouse_database, "trading_state.orders", "_deleted", "id", "owner", "price", "note") == {("true", "1", None, None, None): 1}
     assert rows(warehouse_database, "trading.orders", "id") == {}
 
 
@@ -173,10 +151,7 @@ def test_truncate_hides_what_was_before_and_nothing_after(warehouse_database):
         feed.end()
         it.bring(feed.records[at:])
         assert rows(warehouse_database, "trading.fills", "symbol") == {}
-        assert rows(warehouse_database, "trading_state.orders", "_key", "_version") == {
-            ('["1"]', "2"): 1,
-            ('["2"]', "1"): 1,
-        }
+        assert rows(warehouse_database, "trading_state.orders", "_key", "_version") == {('["1"]', "2"): 1, ('["2"]', "1"): 1}
 
 
 def test_a_copy_deleted_more_often_than_it_is_there_halts_and_writes_nothing(warehouse_database):
@@ -190,9 +165,7 @@ def test_a_copy_deleted_more_often_than_it_is_there_halts_and_writes_nothing(war
             it.bring(feed.records)
         assert "planted" not in str(caught.value)
         after = everything(warehouse_database)
-    assert {
-        name: rows for name, rows in after.items() if not name.startswith(("trading_state", "pipeline.state_table"))
-    } == {name: rows for name, rows in before.items() if not name.startswith("pipeline.state_table")}
+    assert {name: rows for name, rows in after.items() if not name.startswith(("trading_state", "pipeline.state_table"))} == {name: rows for name, rows in before.items() if not name.startswith("pipeline.state_table")}
 
 
 HOSTILE = ['quo"te', "a.b", "100%", "%s", "{0}", "sp ace", "Ünï😀", "select", "s", "excluded", "x" * 63, "é" * 31, "back\\slash", "new\nline", "tab\t", "$1", ":x", "--", "/*", "seq", "log"]  # fmt: skip
@@ -205,16 +178,7 @@ def test_hostile_names_and_texts(warehouse_database, name):
     from cdc.entry import qualified_name
     from governance.plan import ColumnRule, Policy, TableRule
 
-    plan = Policy(
-        "trading",
-        "seal",
-        {
-            qualified_name(t.schema, t.name): TableRule(
-                None, "operational", {n: ColumnRule("clear") for n in (name, "v")}
-            )
-            for t in tables
-        },
-    )
+    plan = Policy("trading", "seal", {qualified_name(t.schema, t.name): TableRule(None, "operational", {n: ColumnRule("clear") for n in (name, "v")}) for t in tables})
     feed = Feed()
     feed.begin()
     for table in tables:
@@ -253,24 +217,17 @@ def _change(feed: Feed, *rows_: tuple[Table, str, dict | None, dict | None]) -> 
 def test_names_with_dots_never_collide(warehouse_database):
     feed = Feed()
     key = (Column("id", optional=False),)
-    tables = [
-        Table(schema, name, key, ("id",))
-        for schema, name in [("public", "s.t"), ("s", "t"), ("a.b", "c"), ("a", "b.d"), ("public", "a.b.c")]
-    ]
+    tables = [Table(schema, name, key, ("id",)) for schema, name in [("public", "s.t"), ("s", "t"), ("a.b", "c"), ("a", "b.d"), ("public", "a.b.c")]]
     with worker(warehouse_database) as it:
         it.bring(_change(feed, *((table, "c", None, {"id": str(n)}) for n, table in enumerate(tables))))
         assert it.projections.suspended == {}
-    assert query(warehouse_database.auditor_dsn, "SELECT count(DISTINCT state_name) FROM pipeline.state_table") == [
-        (5,)
-    ]
+    assert query(warehouse_database.auditor_dsn, "SELECT count(DISTINCT state_name) FROM pipeline.state_table") == [(5,)]
 
 
 MISFITS = {
     "column-gone": (Table("public", "orders", ORDERS.columns[:3], ("id",)), {"id": 1, "owner": "a", "price": "1"}),
     "column-changed": (
-        Table(
-            "public", "orders", (*ORDERS.columns[:2], Column("price", "INT4", "int32"), *ORDERS.columns[3:]), ("id",)
-        ),
+        Table("public", "orders", (*ORDERS.columns[:2], Column("price", "INT4", "int32"), *ORDERS.columns[3:]), ("id",)),
         {**ROW, "price": 5},
     ),
     "key-changed": (Table("public", "orders", ORDERS.columns, ("id", "owner")), ROW),
@@ -283,25 +240,14 @@ def test_what_cannot_be_projected_suspends_the_table_and_history_flows_on(wareho
     feed = Feed()
     other, image = MISFITS[code]
     with worker(warehouse_database) as it:
-        it.bring(
-            _change(feed, (ORDERS, "c", None, ROW), (FILLS, "c", None, {"symbol": "A", "quantity": 1, "secret": None}))
-        )
+        it.bring(_change(feed, (ORDERS, "c", None, ROW), (FILLS, "c", None, {"symbol": "A", "quantity": 1, "secret": None})))
         it.bring(_change(feed, (other, "c", None, {**image, "id": 2})))
-    ((found, message, seq),) = query(
-        warehouse_database.auditor_dsn,
-        "SELECT suspended_code, suspended_message, suspended_seq FROM pipeline.state_table WHERE table_name = 'public.orders'",
-    )
+    ((found, message, seq),) = query(warehouse_database.auditor_dsn, "SELECT suspended_code, suspended_message, suspended_seq FROM pipeline.state_table WHERE table_name = 'public.orders'")
     assert (found, seq) == (code, 5)
     assert message
     assert rows(warehouse_database, "trading.orders", "id") == {("1",): 1}
     with worker(warehouse_database) as it:  # another owner knows, and versions go on from the log
-        it.bring(
-            _change(
-                feed,
-                (other, "u", {**image, "id": 2}, {**image, "id": 2}),
-                (FILLS, "c", None, {"symbol": "B", "quantity": 1, "secret": None}),
-            )
-        )
+        it.bring(_change(feed, (other, "u", {**image, "id": 2}, {**image, "id": 2}), (FILLS, "c", None, {"symbol": "B", "quantity": 1, "secret": None})))
         assert it.projections.suspended["public.orders"][0] == code
     assert rows(warehouse_database, "trading.fills", "symbol") == {("A",): 1, ("B",): 1}
     assert query(warehouse_database.auditor_dsn, "SELECT version, prev FROM audit.entry WHERE seq = 6") == [(2, 5)]
@@ -358,10 +304,7 @@ def test_a_table_that_never_fitted_is_shown_as_suspended(warehouse_database):
     with worker(warehouse_database) as it:
         it.bring(_change(feed, (odd, "c", None, {"id": "1", "_seq": "x"})))
         assert "public.odd" in it.projections.suspended
-    assert query(
-        warehouse_database.auditor_dsn,
-        "SELECT suspended_code FROM pipeline.state_table WHERE table_name = 'public.odd'",
-    ) == [("reserved-column",)]
+    assert query(warehouse_database.auditor_dsn, "SELECT suspended_code FROM pipeline.state_table WHERE table_name = 'public.odd'") == [("reserved-column",)]
 
 
 def test_a_replay_of_an_older_version_of_a_table_does_not_suspend_it(warehouse_database):
@@ -382,7 +325,6 @@ def test_a_replay_of_an_older_version_of_a_table_does_not_suspend_it(warehouse_d
 
 # Texts of the wire against the columns that read them.
 
-
 def test_golden_values_read_back_as_the_source_had_them(warehouse_database):
     """Wire text → state text → column of the source's type → text: what a clear column shows is what the source shows."""
     from cdc.debezium import Decoder
@@ -393,9 +335,7 @@ def test_golden_values_read_back_as_the_source_had_them(warehouse_database):
     with connection, connection.cursor() as cursor:
         cursor.execute("SET DateStyle = 'ISO, YMD'; SET TimeZone = 'UTC'; SET IntervalStyle = 'iso_8601'")
         for wrote in golden.records("types"):
-            event = decoder.decode(
-                Record("golden", 0, wrote.offset, wrote.key, wrote.value, wrote.headers, wrote.timestamp)
-            )
+            event = decoder.decode(Record("golden", 0, wrote.offset, wrote.key, wrote.value, wrote.headers, wrote.timestamp))
             if not isinstance(event, ChangeEvent) or event.after is None:
                 continue
             for column, value in zip(event.table.columns, event.after, strict=True):
@@ -431,11 +371,7 @@ def _same_value(source_type: str, wire: str, read: str) -> None:
 def test_tokens_and_seals_in_state_are_those_of_the_entries(warehouse_database):
     feed = Feed()
     with worker(warehouse_database) as it:
-        it.bring(
-            _change(
-                feed, (HOLDERS, "c", None, {"email": "ann@example.com", "no": 1, "v": "\\N"}), (ORDERS, "c", None, ROW)
-            )
-        )
+        it.bring(_change(feed, (HOLDERS, "c", None, {"email": "ann@example.com", "no": 1, "v": "\\N"}), (ORDERS, "c", None, ROW)))
     token = MemoryKeys().token("email", "ann@example.com")
     assert rows(warehouse_database, 'trading."Back Office.Hold""ers"', "email", "no", "v") == {(token, "1", "\\N"): 1}
     assert state_images(warehouse_database) == without_dropped(folded(log(warehouse_database)))

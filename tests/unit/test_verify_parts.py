@@ -41,29 +41,12 @@ def test_other_spellings_are_refused(refused):
 
 @pytest.mark.parametrize(
     "text",
-    [
-        '{"a":["x",false]}',
-        '["true",true]',
-        '"true',
-        "1.5",
-        "NaN",
-        "-Infinity",
-        "",
-        "[",
-        '{"true":true}',
-        "[" * 100_000,
-        '"a""b"',
-    ],
+    ['{"a":["x",false]}', '["true",true]', '"true', "1.5", "NaN", "-Infinity", "", "[", '{"true":true}', "[" * 100_000, '"a""b"'],
 )
 def test_what_is_no_canonical_value_is_refused_without_being_quoted(text):
     with pytest.raises(mine.NotCanonical) as caught:
         mine.read(text)
-    assert str(caught.value) in {
-        "it is not JSON",
-        "it holds a number",
-        "it holds a boolean",
-        "something follows its value",
-    }
+    assert str(caught.value) in {"it is not JSON", "it holds a number", "it holds a boolean", "something follows its value"}
     assert caught.value.__cause__ is None
 
 
@@ -110,11 +93,7 @@ def test_a_growing_tree_remembers_its_root_at_each_mark():
 
 
 def test_checkpoints_are_written_and_read():
-    three = [
-        Checkpoint("operations/1", 0, EMPTY_ROOT),
-        Checkpoint("trading/2", 17, b"\1" * 32),
-        Checkpoint("b/1", 1, b"\2" * 32),
-    ]
+    three = [Checkpoint("operations/1", 0, EMPTY_ROOT), Checkpoint("trading/2", 17, b"\1" * 32), Checkpoint("b/1", 1, b"\2" * 32)]
     text = checkpoints.write(three)
     assert text.startswith("operations/1\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\ntrading/2\n17\n")
     assert text.endswith("=\n")
@@ -254,16 +233,10 @@ def test_every_golden_value_has_a_rule_and_other_values_do_not_pass_it():
     from cdc.values import typing_of
     from tests.golden import records as golden
 
-    spelt = {
-        "timestamptz": "timestamp with time zone",
-        "timestamp": "timestamp without time zone",
-        "time": "time without time zone",
-    }
+    spelt = {"timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone", "time": "time without time zone"}
     decoder, seen = Decoder(), set()
     for wrote in golden.records("types"):
-        event = decoder.decode(
-            Record("golden", 0, wrote.offset, wrote.key, wrote.value, wrote.headers, wrote.timestamp)
-        )
+        event = decoder.decode(Record("golden", 0, wrote.offset, wrote.key, wrote.value, wrote.headers, wrote.timestamp))
         if not isinstance(event, ChangeEvent) or event.after is None:
             continue
         for column, value in zip(event.table.columns, event.after, strict=True):
