@@ -20,6 +20,7 @@ from cdc.errors import LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
+from cdc.mariadb import counts, demand_server, is_gtid
 from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
 from cdc.source_epoch import HEARTBEAT_TABLE, source_epoch
 from cdc.torn import ended, torn, unended
@@ -171,11 +172,25 @@ class Assembly:
             self._own_heads[absent.table, absent.key] = (absent.version, seq)
 
     def _begin(self, event: Begin) -> None:
-        if self._open is not None:
+        gtid = is_gtid(event.id)
+        if gtid:
+            demand_server(event, self._epoch)
+        if self._open is None:
+            self._skip("begin")
+        elif gtid and self._open_count == 0:
+            self._close_unterminated(event)
+        else:
             raise unended(event.origin.offset)
         self._open, self._open_count = event.id, 0
         self._drafts.begin()
-        self._skip("begin")
+
+    def _close_unterminated(self, event: Begin) -> None:
+        """MariaDB: a DDL has a BEGIN and no END; the next BEGIN says that it is over (docs/formats.md §3.6)."""
+        name, self._open = self._open or "", None
+        end = FoldedEnd(count=None, offset=str(event.origin.offset), tables={})
+        self._drafts.begin()
+        members = {"kind": "end", "transaction": Transaction(id=name, end=end)}
+        self._draft(event.origin, members, {"transaction_id": escape(name)})
 
     def _end(self, event: End) -> None:
         if self._open != event.id or self._open_count != event.count:
@@ -237,7 +252,7 @@ class Assembly:
         if transaction is not None:
             if self._open != transaction.id or transaction.order != self._open_count + 1:
                 raise torn(self._open, self._open_count, origin.offset, transaction)
-            self._open_count += 1
+            self._open_count += not isinstance(draft, Draft) or counts(transaction.id, draft.members["kind"])
         self._drafts.add(seq, draft, foldable=transaction is not None)
         if self._open is None:
             self._drafts.finish()

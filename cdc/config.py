@@ -234,6 +234,8 @@ class _Table:
         if fallback is not None and key not in self.raw:
             key = fallback
         value = self.text(key)
+        if value.startswith("mariadb://"):
+            return value  # a source's; whoever connects takes it apart
         try:
             ports = psycopg2.extensions.parse_dsn(value).get("port", "")
         except psycopg2.ProgrammingError:

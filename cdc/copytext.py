@@ -40,10 +40,10 @@ def clear_text(
     """
 
     def copy(value: Value) -> str:
-        if type(value) is str:
-            return escape(convert(value))
         if value is None or (type(value) is dict and "unavailable" in value):
             return NULL
-        return escape(structured(value) if structured is not None else canonical(value).decode())
+        if structured is not None:
+            return escape(structured(value))
+        return escape(convert(value) if type(value) is str else canonical(value).decode())
 
     return copy

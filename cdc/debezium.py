@@ -139,7 +139,8 @@ def _decoder_for(value: bytes, at: int, key_schema: dict[str, Any] | None) -> De
     name = schema.get("name") or ""
     if name.endswith(".Envelope"):
         source = _placed.decode(memoryview(value)[at + len(_SPLIT) : -1]).source
-        return RowDecoder(table_version(schema, key_schema, (source.schema, source.table), source.connector)).decode
+        place = (source.schema or source.db, source.table)
+        return RowDecoder(table_version(schema, key_schema, place, source.connector)).decode
     try:
         return _OTHERS[name]
     except KeyError:
@@ -147,8 +148,9 @@ def _decoder_for(value: bytes, at: int, key_schema: dict[str, Any] | None) -> De
 
 
 class _Place(msgspec.Struct, frozen=True):
-    schema: str
     table: str
+    schema: str = ""
+    db: str = ""
     connector: str = "postgresql"
 
 
@@ -210,6 +212,11 @@ def _heartbeat(record: Record, _payload: memoryview) -> Event:
     return Skipped(Origin(record.offset, _produced_at(record)), "heartbeat")
 
 
+def _schema_change(record: Record, _payload: memoryview) -> Event:
+    """MariaDB's DDL. Its text can hold values; what it made of a table stands in the table's next ``schema`` entry."""
+    return Skipped(Origin(record.offset, _produced_at(record)), "schema-change")
+
+
 def _logical_message(record: Record, payload: memoryview) -> Event:
     envelope = _message.decode(payload)
     origin = origin_of(record, envelope.source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
@@ -221,4 +228,5 @@ _OTHERS: dict[str, Decode] = {
     "io.debezium.connector.common.Notification": _notified,
     "io.debezium.connector.common.Heartbeat": _heartbeat,
     "io.debezium.connector.postgresql.MessageValue": _logical_message,
+    "io.debezium.connector.mariadb.SchemaChangeValue": _schema_change,
 }

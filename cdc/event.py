@@ -84,7 +84,8 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
 class Origin(msgspec.Struct, frozen=True, gc=False):
     """What every record-borne event carries besides its content.
 
-    ``position`` is the connector's own (PostgreSQL: last commit LSN and LSN); ``commit`` is its part that never goes
+    ``position`` is the connector's own (PostgreSQL: last commit LSN and LSN; MariaDB: GTID, file, offset and row of the
+    binary log); ``commit`` is its part that never goes
     back in emission order: with the order in the transaction it tells a replay.
     """
 
@@ -159,7 +160,7 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
     """A record that becomes no entry, with the reason it is counted under."""
 
     origin: Origin
-    reason: Literal["tombstone", "heartbeat", "notification"]
+    reason: Literal["tombstone", "heartbeat", "notification", "schema-change"]
 
 
 Event: TypeAlias = ChangeEvent | Truncate | LogicalMessage | Begin | End | Baseline | Skipped

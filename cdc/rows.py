@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cdc import native
+from cdc import mariadb, native
 from cdc.envelope import Block, Malformed, OtherTable, SourceInfo, origin_of
 from cdc.event import (
     KEY_CHANGE,
@@ -24,7 +24,7 @@ from cdc.event import (
     Truncate,
     Value,
 )
-from cdc.values import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
+from cdc.values import INTEGERS, TEXTS, field_type, from_header, from_json, rendering_of, value_of
 
 PLACEHOLDER = "__debezium_unavailable_value"
 UNAVAILABLE: Value = {"unavailable": "toast"}
@@ -37,6 +37,7 @@ _PLACEHOLDERS: tuple[Value, ...] = (
 )
 """What stands for a value that was not sent, by type (Debezium documentation, ``unavailable.value.placeholder``): text,
 bytes, arrays of texts, arrays of numbers (one for each of its bytes), maps."""
+_DECIMAL = "org.apache.kafka.connect.data.Decimal"
 _PARAMETER = "__debezium.source.column."
 _ROW_OPERATIONS: dict[str, Operation] = {"c": "c", "u": "u", "d": "d", "r": "r"}
 _UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
@@ -63,11 +64,16 @@ def _column(field: dict[str, Any], connector: str) -> Column:
         type=parameters.get(_PARAMETER + "type", ""),
         length=parameters.get(_PARAMETER + "length"),
         scale=parameters.get(_PARAMETER + "scale"),
-        wire=field["type"],
+        wire=_wire(field),
         optional=bool(field["optional"]),
         semantic=_semantic(field),
         connector=connector,
     )
+
+
+def _wire(field: dict[str, Any]) -> str:
+    """A field's Connect type; of a decimal its name, because its JSON is a number (``decimal.format=NUMERIC``)."""
+    return _DECIMAL if field.get("name") == _DECIMAL else str(field["type"])
 
 
 def _semantic(field: dict[str, Any]) -> str:
@@ -95,14 +101,17 @@ class RowDecoder:
         else:
             fields = [(f"c{n}", field_type(column.wire)) for n, column in enumerate(version.columns)]
             row = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
+        maria = bool(version.columns) and version.columns[0].connector == mariadb.CONNECTOR
+        self._origin_of: Any = mariadb.origin_of if maria else origin_of
+        source = mariadb.MariaSource if maria else SourceInfo
         envelope = msgspec.defstruct(
             "RowEnvelope",
-            [("before", row | None), ("after", row | None), ("source", SourceInfo), ("op", str), ("ts_ms", int),
+            [("before", row | None), ("after", row | None), ("source", source), ("op", str), ("ts_ms", int),
              ("ts_ns", int | None, None), ("transaction", Block | None, None)],
             gc=False,
         )  # fmt: skip
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(envelope)
-        self._native = _native_decode(version)
+        self._native = None if maria else _native_decode(version)
 
     def decode(self, record: Record, payload: memoryview) -> Event:
         """The change or truncate of one payload.
@@ -117,7 +126,7 @@ class RowDecoder:
                 return made
         envelope = self._decoder.decode(payload)
         source, version = envelope.source, self.version
-        origin = origin_of(record, source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
+        origin = self._origin_of(record, source, envelope.ts_ms, envelope.ts_ns, envelope.transaction)
         if source.table != version.name or source.schema != version.schema:
             raise OtherTable
         if envelope.op == "t":
@@ -139,7 +148,8 @@ class RowDecoder:
         for name, content in record.headers:
             if name in KEY_CHANGE:
                 fields = from_header(content)
-                return tuple(fields[column] for column in self.version.key)
+                columns = {column.name: column for column in self.version.columns}
+                return tuple(_rendered(columns[name], fields[name]) for name in self.version.key)
         return None
 
 
@@ -165,25 +175,35 @@ def _native_decode(version: TableVersion) -> Callable[[bytes, int, int, int], Ch
 def _image_function(version: TableVersion) -> Callable[[Any], Image]:
     """One generated expression per table: texts as they are, integers by ``str``, the rest by its wire type."""
     parts = []
+    names: dict[str, Any] = {"value_of": value_of}
     for n, column in enumerate(version.columns):
-        if column.wire in TEXTS:
+        render = rendering_of(column)
+        if render is not None:
+            names[f"f{n}"] = render
+            parts.append(f"f{n}(str(r.c{n})) if r.c{n} is not None else None")
+        elif column.wire in TEXTS:
             parts.append(f"r.c{n}")
         elif column.wire in INTEGERS:
             parts.append(f"str(r.c{n}) if r.c{n} is not None else None")
         else:
             parts.append(f"value_of({column.wire!r}, r.c{n})")
     source = f"lambda r: ({' '.join(part + ',' for part in parts)})"
-    function: Callable[[Any], Image] = eval(source, {"value_of": value_of})  # noqa: S307 - made of numbers only
+    function: Callable[[Any], Image] = eval(source, names)  # noqa: S307 - made of numbers only
     return function
 
 
 def _image_by_name(version: TableVersion) -> Callable[[Any], Image]:
     """For column names that a Struct field cannot be renamed to."""
-    names = [column.name for column in version.columns]
+    columns = version.columns
 
     def image(row: dict[str, msgspec.Raw]) -> Image:
-        if len(row) != len(names):
+        if len(row) != len(columns):
             raise Malformed("columns-differ-from-schema")
-        return tuple(from_json(bytes(row[name])) for name in names)
+        return tuple(_rendered(column, from_json(bytes(row[column.name]))) for column in columns)
 
     return image
+
+
+def _rendered(column: Column, value: Value) -> Value:
+    render = rendering_of(column)
+    return render(value) if render is not None and isinstance(value, str) else value

@@ -60,12 +60,12 @@ def apply(
     """
     deadline = time.monotonic() + timeout_s
     desired = profile.configuration(profile.expand(definition, secrets))
-    _demand_plugin(client)
+    _demand_plugin(client, profile.CONNECTORS[definition.kind])
     present = _present(client, definition.name)
     before = None if present is None else _status(client, definition.name, deadline)
     changed = _differences(present, desired)
     if changed:
-        _demand_valid(client, definition.name, desired)
+        _demand_valid(client, definition, desired)
         created = client.put_config(definition.name, desired)
         report(f"{definition.name}: {'created' if created else 'updated: ' + ', '.join(changed)}")
         action: Action = "created" if created else "updated"
@@ -75,18 +75,19 @@ def apply(
     return Outcome(definition.name, action, changed if action == "updated" else (), status)
 
 
-def _demand_plugin(client: ConnectClient) -> None:
-    least = ".".join(map(str, profile.LEAST_VERSION))
+def _demand_plugin(client: ConnectClient, connector: profile.Connector) -> None:
+    least = ".".join(map(str, connector.least))
     for plugin in client.plugins():
-        if plugin.class_name == profile.CONNECTOR_CLASS:
-            if _version(plugin.version) < profile.LEAST_VERSION:
+        if plugin.class_name == connector.class_name:
+            if _version(plugin.version) < connector.least:
                 raise Rejected(
-                    f"the worker's Debezium is {plugin.version}: before {least} rows can be lost when it is restarted",
-                    hint=f"install debezium-connector-postgres {least}.Final or later on the workers",
+                    f"the worker's Debezium is {plugin.version}: before {least} rows can be lost or changed",
+                    hint=f"install {connector.plugin} {least}.Final or later on the workers",
                 )
             return
     raise Rejected(
-        "the worker has no Debezium connector for PostgreSQL", hint="plugin.path of the worker must name its folder"
+        f"the worker has no Debezium connector for {connector.database}",
+        hint="plugin.path of the worker must name its folder",
     )
 
 
@@ -108,8 +109,9 @@ def _differences(present: dict[str, str] | None, desired: dict[str, str]) -> tup
     return tuple(name for name in names if present.get(name) != desired.get(name))
 
 
-def _demand_valid(client: ConnectClient, name: str, desired: dict[str, str]) -> None:
-    wrong = client.validate(profile.CONNECTOR_CLASS, name, desired)
+def _demand_valid(client: ConnectClient, definition: Definition, desired: dict[str, str]) -> None:
+    name = definition.name
+    wrong = client.validate(profile.CONNECTORS[definition.kind].class_name, name, desired)
     if wrong:
         lines = "".join(f"\n  {setting}: {'; '.join(errors)}" for setting, errors in wrong.items())
         raise Rejected(f"Kafka Connect finds the configuration of {name} invalid:{lines}")

@@ -26,6 +26,10 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
         Unreachable: the database does not answer or refuses the role.
         ConnectorError: its catalog cannot be read.
     """
+    if definition.kind == "mariadb":
+        from connectors import mariadb_check
+
+        return mariadb_check.source(definition, dsn)
     try:
         connection = psycopg2.connect(dsn, connect_timeout=10)
     except psycopg2.OperationalError as error:

@@ -17,6 +17,12 @@ Optional: ``publication`` (``cdc_<database>``), ``exclude`` (Java regular expres
 a captured table belong here), ``replication_factor`` (1), ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20),
 ``database.sslmode`` (prefer) and ``database.sslrootcert`` (a path on the workers). ``cdc connectors init`` writes a
 definition for a database.
+
+``kind: mariadb`` has no publication and no slot; ``schemas`` are MariaDB's databases, and it needs besides::
+
+    server_id: 7301                                        # of the connector, as a replica of the server
+    schema_history:
+      bootstrap_servers: ${secret:portfolio/bootstrap_servers}   # the broker, as Connect's workers reach it
 """
 
 from __future__ import annotations
@@ -34,6 +40,9 @@ SIGNAL = "cdc.signal"
 """Debezium's signalling table."""
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+MARIADB_SSL_MODES = ("disable", "trust", "verify-ca", "verify-full")
+"""What Debezium's MariaDB connector knows; ``trust`` encrypts without asking who answers."""
+KINDS = ("postgres", "mariadb")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,248}")
 _IDENTIFIER = re.compile(r"[^\x00-\x1f,.\"'\\]{1,63}")
@@ -57,7 +66,11 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What one connector captures. Times are milliseconds."""
+    """What one connector captures. Times are milliseconds.
+
+    MariaDB's only: ``server_id``, which the connector has as a replica, and ``schema_history``, the broker that keeps
+    the history of its tables' definitions, as Connect's workers reach it.
+    """
 
     path: Path
     name: str
@@ -71,6 +84,8 @@ class Definition:
     heartbeat_interval_ms: int
     poll_interval_ms: int
     named_publication: str | None = None
+    server_id: int = 0
+    schema_history: str = ""
 
     @property
     def slot(self) -> str:
@@ -102,22 +117,24 @@ def parse(text: str, path: Path) -> Definition:
 
 
 def _checked(path: Path, fields: Fields) -> Definition:
-    fields.only("name", "kind", "topic", "publication", "database", "schemas", "tables", "exclude",
+    kind = fields.text("kind")
+    if kind not in KINDS:
+        raise fields.wrong("kind", "unknown kind of database", hint="kind: postgres   or   kind: mariadb")
+    own = ("server_id", "schema_history") if kind == "mariadb" else ("publication",)
+    fields.only("name", "kind", "topic", *own, "database", "schemas", "tables", "exclude",
                 "replication_factor", "heartbeat_interval_ms", "poll_interval_ms")  # fmt: skip
     name = _matching(
         fields, "name", _NAME, "small letters, digits and _, at most 55 (a replication slot is named after it)"
     )
-    if fields.text("kind") != "postgres":
-        raise fields.wrong("kind", "unknown kind of database", hint="kind: postgres")
     if fields.has("schemas") == fields.has("tables"):
         raise fields.wrong(
             "schemas", "either schemas or tables is needed", hint="schemas: [public]   or   tables: [public.orders]"
         )
-    database = _database(fields.fields("database"))
+    database = _database(fields.fields("database"), kind)
     return Definition(
         path=path,
         name=name,
-        kind="postgres",
+        kind=kind,
         topic=_matching(fields, "topic", _TOPIC, "a topic's name has letters, digits and ._- only"),
         database=database,
         schemas=_schemas(fields) if fields.has("schemas") else (),
@@ -128,8 +145,15 @@ def _checked(path: Path, fields: Fields) -> Definition:
         if fields.has("heartbeat_interval_ms")
         else 10_000,
         poll_interval_ms=fields.integer("poll_interval_ms", 1, 5_000) if fields.has("poll_interval_ms") else 20,
-        named_publication=_publication(fields, name, database.name),
+        named_publication=_publication(fields, name, database.name) if kind == "postgres" else None,
+        server_id=fields.integer("server_id", 1, 4_294_967_295) if kind == "mariadb" else 0,
+        schema_history=_schema_history(fields.fields("schema_history")) if kind == "mariadb" else "",
     )
+
+
+def _schema_history(fields: Fields) -> str:
+    fields.only("bootstrap_servers")
+    return _referring(fields, "bootstrap_servers")
 
 
 def _publication(fields: Fields, name: str, database: str) -> str | None:
@@ -141,7 +165,7 @@ def _publication(fields: Fields, name: str, database: str) -> str | None:
     return None
 
 
-def _database(fields: Fields) -> Database:
+def _database(fields: Fields, kind: str) -> Database:
     fields.only("host", "port", "name", "user", "password", "sslmode", "sslrootcert")
     password = fields.text("password")
     if not secrets.is_reference(password):
@@ -151,9 +175,10 @@ def _database(fields: Fields) -> Database:
     name = _matching(
         fields, "name", _IDENTIFIER, "the database's name itself is needed (the publication is named after it)"
     )
-    sslmode = fields.text("sslmode") if fields.has("sslmode") else "prefer"
-    if sslmode not in SSL_MODES:
-        raise fields.wrong("sslmode", "unknown mode", hint=f"one of {', '.join(SSL_MODES)}")
+    modes, usual = (SSL_MODES, "prefer") if kind == "postgres" else (MARIADB_SSL_MODES, "verify-full")
+    sslmode = fields.text("sslmode") if fields.has("sslmode") else usual
+    if sslmode not in modes:
+        raise fields.wrong("sslmode", "unknown mode", hint=f"one of {', '.join(modes)}")
     return Database(
         host=_referring(fields, "host"),
         port=_port(fields),

@@ -33,15 +33,38 @@ class Setting:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Debezium's connector for one kind of database, and the oldest version that is fit for evidence."""
+
+    database: str
+    class_name: str
+    plugin: str
+    least: tuple[int, int, int]
+
+
+CONNECTORS = {
+    "postgres": Connector("PostgreSQL", CONNECTOR_CLASS, "debezium-connector-postgres", LEAST_VERSION),
+    "mariadb": Connector(
+        "MariaDB", "io.debezium.connector.mariadb.MariaDbConnector", "debezium-connector-mariadb", (3, 5, 0)
+    ),
+}
+"""By the ``kind`` of a definition. MariaDB: 3.5 is the first that stops at a value it cannot convert (dbz#1508)."""
+
+
 Settings = dict[str, Setting]
 
 
 def expand(definition: Definition, secrets: SecretLookup) -> Settings:
     """The whole configuration with its reasons. ``secrets`` says where ``${secret:…}`` is kept."""
+    if definition.kind == "mariadb":
+        from connectors import mariadb_profile
+
+        return mariadb_profile.expand(definition, secrets)
     return {
         **_connection(definition, secrets),
         **_captured(definition),
-        **_one_topic(definition),
+        **one_topic(definition),
         **_nothing_lost(),
         **_exact_values(),
         **_liveness(definition),
@@ -109,7 +132,8 @@ def _captured(definition: Definition) -> Settings:
     }
 
 
-def _one_topic(definition: Definition) -> Settings:
+def one_topic(definition: Definition) -> Settings:
+    """Everything that the connector emits in one topic with one partition, whatever the database."""
     route = "org.apache.kafka.connect.transforms.RegexRouter"
     json = "org.apache.kafka.connect.json.JsonConverter"
     created = "for the topic when Connect creates it: "

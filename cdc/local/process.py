@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cdc.errors import ConfigError
 
-_SERVERS = ("postgres", "java")
+_SERVERS = ("postgres", "mariadbd", "java")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Started by this interpreter: kept so that they can be reaped when they end while it still runs."""

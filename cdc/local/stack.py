@@ -32,7 +32,7 @@ from cdc.local.part import Part, Report, Runner
 from cdc.local.private_file import private_folder
 
 PARTS = ("source", "warehouse", "broker", "connect")
-PLUGINS = ("debezium-connector-postgres",)
+PLUGINS = ("debezium-connector-postgres", "debezium-connector-mariadb")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from cdc.copytext import escape
 from cdc.entry import canonical, digest, state_column
-from cdc.event import TableVersion, Value
+from cdc.event import Column, TableVersion, Value
 from cdc.protect.model import ProtectedTable, StateColumn
-from cdc.values import typing_of
+from cdc.values import postgres, typing_of
+from cdc.values.typing import Typing
 from governance.plan import Plan
 
 
 def describe(source: str, name: str, version: TableVersion, plan: Plan) -> ProtectedTable:
     """The table ``name`` (``schema.table``) of a source as its entries and its state show it (docs/formats.md §5)."""
     typed = [(column, typing_of(column)) for column in version.columns]
-    columns: list[Value] = [
-        {
-            "length": column.length,
-            "name": column.name,
-            "optional": "yes" if column.optional else "no",
-            "scale": column.scale,
-            "semantic": column.semantic or None,
-            "state": typing.state,
-            "type": column.type,
-            "wire": column.wire,
-        }
-        for column, typing in typed
-    ]
+    columns: list[Value] = [_described(column, typing) for column, typing in typed]
     key: list[Value] = list(version.key)
     state = tuple(
         StateColumn(
@@ -48,3 +37,19 @@ def describe(source: str, name: str, version: TableVersion, plan: Plan) -> Prote
         copied_name=escape(name).encode(),
         keyless=version.keyless,
     )
+
+
+def _described(column: Column, typing: Typing) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        "length": column.length,
+        "name": column.name,
+        "optional": "yes" if column.optional else "no",
+        "scale": column.scale,
+        "semantic": column.semantic or None,
+        "state": typing.state,
+        "type": column.type,
+        "wire": column.wire,
+    }
+    if column.connector != postgres.CONNECTOR:
+        found["connector"] = column.connector
+    return found

@@ -11,6 +11,7 @@ from cdc.entry import member_order
 from cdc.event import ChangeEvent
 from cdc.protect.model import ProtectedEvent, ProtectedTable
 from cdc.values import as_it_is, texts, typing_of
+from cdc.values.typing import Structured, Text
 from governance.keys import Keys
 from governance.seal import tail_prefix
 
@@ -35,7 +36,8 @@ def native_protection(table: ProtectedTable, keys: Keys) -> Protect | None:
     names = [column.name for column in version.columns]
     columns = []
     for rule, column in zip(plan.columns, version.columns, strict=True):
-        convert = typing_of(column).text
+        typing = typing_of(column)
+        convert: Structured | Text = typing.structured or typing.text
         prefix = tail_prefix(table.source, table.table, rule.column)
         shortcut = _SHORTCUTS.get(convert, "")
         columns.append((_json(column.name), rule.protect, rule.domain or "", rule.tier, prefix, shortcut, convert))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cdc.event import Column
-from cdc.values import postgres
+from cdc.values import mariadb, postgres
+from cdc.values.mariadb import rendering_of
 from cdc.values.typing import UNKNOWN, Registry, Typing, as_it_is
 from cdc.values.wire import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
 
@@ -22,11 +23,12 @@ __all__ = [
     "field_type",
     "from_header",
     "from_json",
+    "rendering_of",
     "typing_of",
     "value_of",
 ]
 
-REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of}
+REGISTRIES: dict[str, Registry] = {postgres.CONNECTOR: postgres.typing_of, mariadb.CONNECTOR: mariadb.typing_of}
 """By the name that a connector gives itself in the ``source`` block of its records."""
 
 
@@ -40,6 +42,7 @@ def described(column: Mapping[str, str | None]) -> Column:
         wire=str(column["wire"]),
         optional=column["optional"] == "yes",
         semantic=column.get("semantic") or "",
+        connector=column.get("connector") or postgres.CONNECTOR,
     )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from cdc.values import postgres
+from cdc.values import mariadb_document, postgres
 from cdc.values.typing import Listed
 
 _HEAD = """# Types
@@ -29,11 +29,24 @@ Not captured:
 | arrays of enums, domains, composites with a null in them; timetz with seconds in its offset | its task fails | the connector stands still, the slot keeps the changes |
 | a table named `numeric` | takes the type for the table's row type; its task fails | rename the table, or leave it out |
 """
+_MARIADB = """
+## MariaDB
+
+Seen with connector 3.5.0.Final. `uuid`, `inet4`, `inet6` and enum labels with a backslash are refused (`type_changed`, [connectors](connectors.md#mariadb)).
+
+"""
 
 
 def document() -> str:
     """The whole text."""
-    return _HEAD + "\n## PostgreSQL\n\n" + _table(postgres.listed()) + _AFTER
+    return (
+        _HEAD
+        + "\n## PostgreSQL\n\n"
+        + _table(postgres.listed())
+        + _AFTER
+        + _MARIADB
+        + _table(mariadb_document.listed())
+    )
 
 
 def _table(lines: list[Listed]) -> str:

@@ -17,7 +17,7 @@ def content_faults(content: object) -> list[str]:
     columns, key, plan = content["columns"], content["key"], content["plan"]
     if not (isinstance(columns, list) and isinstance(key, list) and isinstance(plan, list) and plan):
         return ["content is not columns, key and plan"]
-    if any(set(column) - {"semantic", "state"} != {"name", "type", "length", "scale", "wire", "optional"} for column in columns):
+    if any(set(column) - {"connector", "semantic", "state"} != {"name", "type", "length", "scale", "wire", "optional"} for column in columns):
         return ["a column of the schema has other members"]
     if any(set(step) != {"column", "protect", "domain", "class", "tier"} for step in plan[:-1]):
         return ["a column of the plan has other members"]

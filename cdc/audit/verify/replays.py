@@ -7,11 +7,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+_GTID = re.compile(r"(?:0|[1-9][0-9]{0,9})-(?:0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,19})")
 _LSNS = re.compile(r"(?:0|[1-9][0-9]{0,19})(?: (?:0|[1-9][0-9]{0,19}))*|")
 
 
 class Replays:
-    """Keeps the high-water: the last source position (last commit LSN, order in the transaction) that was applied."""
+    """Keeps the high-water: the last source position (last commit LSN, of MariaDB the sequence of the GTID; and the
+    order in the transaction) that was applied.
+    """
 
     def __init__(self) -> None:
         self.high: tuple[int, int] | None = None
@@ -27,20 +30,33 @@ class Replays:
         stated = entry.get("replay_of")
         if stated is not None:
             self.count += 1
-        position = [lsn for lsn in entry["position"] if lsn is not None]
-        if _LSNS.fullmatch(" ".join(position)) is None:
-            return "its source position is not one of PostgreSQL's"
+        commit, fault = _commit(entry["position"])
+        if fault is not None:
+            return fault
         if entry["operation"] == "r":  # a later snapshot may show old rows: not judged
             return None if stated is None else "a row of a snapshot is never a replay"
-        if not position:
+        if commit is None:
             self.unjudged += 1
             return None
         transaction = entry.get("transaction")
         order = "0" if transaction is None else transaction["order"]
-        here = (int(position[0]), int(order))
+        here = (int(commit), int(order))
         if self.high is not None and here <= self.high:
-            if stated == f"{position[0]}/{order}":
+            if stated == f"{commit}/{order}":
                 return None
             return "the log has its source position, and it is no replay of that"
         self.high = here
         return None if stated is None else "it is called a replay, and the log does not have its source position"
+
+
+def _commit(position: list[str | None]) -> tuple[str | None, str | None]:
+    """The part of a source position that never goes back, in decimal, or None; and what is wrong with it."""
+    if len(position) == 4:  # MariaDB: GTID, and file, offset and row of the binary log
+        if position[0] is None:
+            return None, None
+        gtid = _GTID.fullmatch(position[0])
+        return (gtid[1], None) if gtid else (None, "its source position is not one of MariaDB's")
+    lsns = [lsn for lsn in position if lsn is not None]
+    if _LSNS.fullmatch(" ".join(lsns)) is None:
+        return None, "its source position is not one of PostgreSQL's"
+    return (lsns[0] if lsns else None), None

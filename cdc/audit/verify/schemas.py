@@ -100,7 +100,7 @@ class Schemas:
 
 def _compile(columns: Sequence[Any], key: Sequence[Any], plan: Sequence[Any]) -> TableVersion:
     *steps, subject = plan
-    if any(column.keys() not in (_COLUMN, _STATED) for column in columns) or any(
+    if any(column.keys() - {"connector"} not in (_COLUMN, _STATED) for column in columns) or any(
         step.keys() != _STEP for step in steps
     ):
         raise ValueError

@@ -19,7 +19,8 @@ def faults(
     and ``gap``.
     """
     skipped = stream.skipped
-    begun = transactions.begun + transactions.ended + (stream.open_transaction is not None)
+    begun = transactions.begun + transactions.ended - transactions.unterminated
+    begun += stream.open_transaction is not None
     held = {
         "records is not entries minus extra_entries plus skipped": stream.records
         == entries - stream.extra_entries + sum(skipped.values()),
@@ -43,7 +44,8 @@ def _same_open(stream: Stream, transactions: Transactions) -> bool:
     """A transaction that began, and has no entry yet, is known to the stream alone."""
     if transactions.open is None:
         return stream.open_count == 0
-    return (stream.open_transaction, stream.open_count) == (transactions.open, transactions.count)
+    counted = transactions.count - transactions.uncounted
+    return (stream.open_transaction, stream.open_count) == (transactions.open, counted)
 
 
 def _same_instant(complete_at: int | None, transactions: Transactions) -> bool:
@@ -51,4 +53,6 @@ def _same_instant(complete_at: int | None, transactions: Transactions) -> bool:
     stated = transactions.complete_at
     if complete_at is None or stated is None:
         return complete_at == stated
+    if transactions.committed_later:
+        return complete_at >= stated
     return complete_at in {stated, stated - stated % _MILLISECOND}

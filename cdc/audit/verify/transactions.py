@@ -8,6 +8,8 @@ from typing import Any
 
 _PARTS = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 _COUNT = re.compile(r"0|[1-9][0-9]{0,18}")
+_GTID = re.compile(r"[0-9]{1,10}-[0-9]{1,10}-[0-9]{1,20}")
+"""MariaDB's transactions: a DDL's, TRUNCATE among them, has no END, and the next BEGIN closes it."""
 
 
 def debezium_name(table: str | None) -> str:
@@ -20,15 +22,20 @@ def debezium_name(table: str | None) -> str:
 
 
 class Transactions:
-    """Counts the entries of each transaction. ``open`` is the one that has not ended, ``count`` its entries so far."""
+    """Counts the entries of each transaction. ``open`` is the one that has not ended, ``count`` its entries so far, of
+    which an END would not count ``uncounted``. ``unterminated``: of those that ended, how many a BEGIN closed.
+    """
 
     def __init__(self) -> None:
         self.open: str | None = None
         self.count = 0
+        self.uncounted = 0
         self.ended = 0
+        self.unterminated = 0
         self.folded = 0
         self.complete_seq: int | None = None
         self.complete_at: int | None = None
+        self.committed_later = False  # MariaDB: rows have the clock of their statement, END that of the commit
         self._tables: Counter[str] = Counter()
         self.end_offset = -1
         self._baseline = False
@@ -73,7 +80,7 @@ class Transactions:
                 found.append("its transaction begins before the one before it has ended")
             if offset <= self.end_offset:
                 found.append("its transaction begins before the END of the one before")
-            self.open, self.count = transaction["id"], 0
+            self.open, self.count, self.uncounted = transaction["id"], 0, 0
             self._tables.clear()
         order = transaction.get("order")
         if order is not None:
@@ -88,6 +95,7 @@ class Transactions:
 
     def _count_it(self, entry: dict[str, Any], order: object) -> list[str]:
         self.count += 1
+        self.uncounted += entry["kind"] == "truncate" and _is_gtid(self.open)
         self._tables[debezium_name(entry.get("table"))] += 1
         if order == str(self.count):
             return []
@@ -96,9 +104,9 @@ class Transactions:
         return ["entries of its transaction are missing before it, or it has another order"]
 
     def _end(self, seq: int, entry: dict[str, Any], end: object, offset: int) -> list[str]:
-        counted, tables, partial = self.count, dict(self._tables), self._partial
-        self._partial = False
-        self.open, self.count = None, 0
+        name, counted, uncounted = self.open, self.count, self.uncounted
+        tables, partial = dict(self._tables), self._partial
+        self.open, self.count, self.uncounted, self._partial = None, 0, 0, False
         self._tables.clear()
         if type(end) is not dict or end.keys() != {"count", "offset", "tables"} or type(end["tables"]) is not dict:
             return ["the end of its transaction is not count, offset and tables"]
@@ -112,15 +120,26 @@ class Transactions:
             found.append("the end of its transaction is not the record that its kind says")
         elif self.end_offset < offset:
             found.append("its transaction ends before it")
+        if end["count"] is None:
+            return found + self._closed_by_begin(entry, end, name, counted - uncounted)
         if self._baseline:
             self.complete_seq, self.complete_at = seq, int(entry.get("committed_at", 0))
-        if end["count"] is None and entry["kind"] == "end":  # reserved: a BEGIN that another one closed
-            return found
+            self.committed_later = _is_gtid(name) and entry["kind"] != "end"
         if end["count"] != str(counted):
             found.append("its transaction does not have as many entries as its END says")
         if not partial and {name: int(count) for name, count in end["tables"].items() if count != "0"} != tables:
             found.append("its transaction does not have as many entries of each table as its END says")
         return found
+
+    def _closed_by_begin(self, entry: dict[str, Any], end: dict[str, Any], name: str | None, rows: int) -> list[str]:
+        self.unterminated += 1
+        if entry["kind"] != "end" or not _is_gtid(name) or end["tables"]:
+            return ["its transaction has an end without a count, and is no DDL of MariaDB's"]
+        return ["its transaction has rows, and no END"] if rows else []
+
+
+def _is_gtid(name: str | None) -> bool:
+    return name is not None and _GTID.fullmatch(name) is not None
 
 
 def _is_count(text: object) -> bool:

@@ -1,0 +1,145 @@
+"""A MariaDB server, looked at before it is captured: whether its log can be evidence.
+
+Through the connector's own account, reading settings and the catalog only. Every finding says what would be lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+from pymysql.connections import Connection
+
+from connectors.definition import HEARTBEAT, SIGNAL, Definition
+from connectors.errors import AddressError, ConnectorError, Unreachable
+from connectors.profile import include_patterns
+from connectors.table_check import Finding
+
+_Cursor: TypeAlias = pymysql.cursors.Cursor
+
+_WRONG = {
+    "uuid": "Debezium 3.5 moves the bytes of a uuid that ends in a zero byte, when it reads the binary log",
+    "inet4": "Debezium 3.5 cannot read the definition of such a table, and the task stops",
+    "inet6": "Debezium 3.5 cannot read the definition of such a table, and the task stops",
+}
+"""Types of which the connector makes something else (read off a real one): tables with them are refused."""
+_DATES = ("date", "datetime", "timestamp")
+_COLUMNS = """
+SELECT c.table_schema, c.table_name, c.column_name, c.data_type,
+       c.data_type = 'enum' AND instr(c.column_type, char(92)) > 0
+  FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+ WHERE t.table_type = 'BASE TABLE'
+   AND c.table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+ ORDER BY c.table_schema, c.table_name, c.ordinal_position"""
+
+
+def connect(dsn: str, what: str) -> Connection[_Cursor]:
+    """A connection by ``mariadb://USER:PASSWORD@HOST:PORT/DATABASE``; ``what`` names it in messages.
+
+    Raises:
+        AddressError: the DSN is no such URL. No message repeats a part of it.
+        Unreachable: no answer, or the account is refused.
+    """
+    try:
+        parts = urlsplit(dsn)
+        port = parts.port or 3306
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme != "mariadb" or not parts.hostname or not parts.username:
+        raise AddressError("the DSN is no URL of a MariaDB database", hint="mariadb://USER:PASSWORD@HOST:PORT/DATABASE")
+    try:
+        return pymysql.connect(
+            host=parts.hostname, port=port, user=unquote(parts.username), password=unquote(parts.password or ""),
+            database=parts.path.lstrip("/") or None, charset="utf8mb4", autocommit=True, connect_timeout=10,
+        )  # fmt: skip
+    except pymysql.err.MySQLError as error:
+        raise Unreachable(
+            f"{what} refuses: MariaDB error {error.args[0] if error.args else 'unknown'}",
+            hint="is it running and MariaDB, are host, port, user and password right?",
+        ) from None
+
+
+def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
+    """Look at the server through ``dsn`` (the connector's account) and say what is unfit. Empty: capture it.
+
+    Raises:
+        AddressError: the DSN is none.
+        Unreachable: the server does not answer or refuses the account.
+        ConnectorError: its catalog cannot be read.
+    """
+    with connect(dsn, f"the source database of {definition.name}") as connection, connection.cursor() as cursor:
+        try:
+            return tuple(_findings(definition, cursor))
+        except pymysql.err.MySQLError as error:
+            raise ConnectorError(
+                f"the source database of {definition.name} cannot be looked at: MariaDB error {error.args[0]}"
+            ) from None
+
+
+def _findings(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
+    cursor.execute(_COLUMNS)
+    columns = cursor.fetchall()
+    patterns = [re.compile(pattern, re.IGNORECASE) for pattern in include_patterns(definition)]
+    tables = {f"{schema}.{table}" for schema, table, *_ in columns}
+    captured = {name for name in tables if any(pattern.fullmatch(name) for pattern in patterns)}
+    yield from _server(definition, cursor)
+    yield from _absent(definition, captured)
+    for schema, table, column, kind, backslash in columns:
+        name = f"{schema}.{table}"
+        if name in captured and backslash:
+            problem = f"{name}.{column}: a label has a backslash, which cannot be told from one that Debezium adds"
+            yield Finding("type_changed", f"{problem}; leave the table out, or keep it as text")
+        if name in captured and kind in _WRONG:
+            problem = f"{name}.{column} is {kind}: {_WRONG[kind]}; leave the table out, or keep it as text"
+            yield Finding("type_changed", problem)
+    yield from _zero_dates(cursor, [row[:4] for row in columns if f"{row[0]}.{row[1]}" in captured])
+
+
+def _server(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
+    wanted = {
+        "log_bin": ("1", "the server keeps no binary log", "log-bin in the server's option file, then restart it"),
+        "binlog_format": ("ROW", "the binary log holds statements, not rows", "SET GLOBAL binlog_format = 'ROW';"),
+        "binlog_row_image": ("FULL", "before images are not whole", "SET GLOBAL binlog_row_image = 'FULL';"),
+        "read_only": ("0", "the server is read-only: a heartbeat could not be written", ""),
+    }
+    for variable, (value, problem, fix) in wanted.items():
+        if (has := _variable(cursor, variable)) != value:
+            yield Finding(variable, f"{problem} ({variable} is {has})", fix)
+    domains = {gtid.split("-")[0] for gtid in (_variable(cursor, "gtid_binlog_state") or "").split(",") if gtid}
+    if len(domains) > 1:
+        problem = f"its binary log has {len(domains)} GTID domains: only within one do transactions have one order"
+        yield Finding("gtid_domains", problem)
+    if _variable(cursor, "server_id") == str(definition.server_id):
+        yield Finding("server_id", f"server_id {definition.server_id} is the server's own: the connector needs another")
+
+
+def _absent(definition: Definition, captured: set[str]) -> Iterator[Finding]:
+    for name in (*definition.tables, HEARTBEAT, SIGNAL):
+        if name not in captured:
+            fix = "-- sql/source/mariadb/capture.sql makes it" if name in {HEARTBEAT, SIGNAL} else ""
+            yield Finding("table_missing", f"table {name} does not exist, or the account may not read it", fix)
+    for schema in definition.schemas:
+        if not any(name.startswith(f"{schema}.") for name in captured):
+            yield Finding("schema_empty", f"database {schema} has no table that the account may read")
+
+
+def _zero_dates(cursor: _Cursor, columns: list[tuple[str, str, str, str]]) -> Iterator[Finding]:
+    """A zero date arrives as NULL, or in a NOT NULL column as 1970-01-01."""
+    modes = set((_variable(cursor, "sql_mode") or "").split(","))
+    dated = [f"{schema}.{table}.{column}" for schema, table, column, kind in columns if kind in _DATES]
+    dated = [name for name in dated if not name.startswith("cdc.")]
+    if dated and not {"NO_ZERO_DATE", "NO_ZERO_IN_DATE"} <= modes:
+        problem = (
+            f"{len(dated)} columns ({dated[0]} …) may hold zero dates, which arrive as NULL, or where NULL is not"
+            " allowed as 1970-01-01: forbid them (sql_mode NO_ZERO_DATE, NO_ZERO_IN_DATE), and see that there are none"
+        )
+        yield Finding("zero_dates", problem, refuse=False)
+
+
+def _variable(cursor: _Cursor, name: str) -> str | None:
+    cursor.execute(f"SELECT @@GLOBAL.{name}")
+    row = cursor.fetchone()
+    return None if row is None or row[0] is None else str(row[0])

@@ -1,0 +1,142 @@
+"""MariaDB's records: DDLs that have no END, another server's transactions, values that the wire has as numbers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cdc.batch import Standing
+from cdc.debezium import Decoder
+from cdc.errors import Halted
+from cdc.event import Begin, Column, End, Origin, Record, Transaction, Truncate
+from cdc.identity import Identity
+from cdc.ledger.merkle import Edge
+from cdc.sequencer import Sequencer
+from cdc.values import rendering_of, typing_of
+
+
+def sequencer(**standing: object) -> Sequencer:
+    start = Standing(0, Edge(0, ()), **standing)  # type: ignore[arg-type]
+    return Sequencer(Identity("shop", "shop/1", "A" * 22, 0), start, b"k" * 32, set())
+
+
+def begin(offset: int, name: str) -> Begin:
+    return Begin(Origin(offset, 1, committed_at=offset), name)
+
+
+def truncate(offset: int, name: str) -> Truncate:
+    commit = int(name.split("-")[2])
+    origin = Origin(offset, 1, 5, 5, (name, "b.1", "4", "0"), commit, Transaction(name, 1))
+    return Truncate(origin, "shop", "orders")
+
+
+def entries(batch) -> list[dict]:
+    lines = [row.line.decode().split("\t") for row in batch.rows]
+    return [json.loads(next(part for part in line if part.startswith("{")).replace("\\\\", "\\")) for line in lines]
+
+
+def test_the_next_begin_closes_a_ddl():
+    end = End(Origin(4, 1, committed_at=9), "0-7-3", 0, ())
+    events = [begin(0, "0-7-1"), begin(1, "0-7-2"), truncate(2, "0-7-2"), begin(3, "0-7-3"), end]
+    batch = sequencer().assemble(events, lambda *_: None, {}, 5, 5)
+    kinds = [(entry["kind"], entry["offset"], entry["transaction"]) for entry in entries(batch)]
+    assert kinds == [
+        ("end", "1", {"end": {"count": None, "offset": "1", "tables": {}}, "id": "0-7-1"}),
+        ("truncate", "2", {"id": "0-7-2", "order": "1"}),
+        ("end", "3", {"end": {"count": None, "offset": "3", "tables": {}}, "id": "0-7-2"}),
+        ("end", "4", {"end": {"count": "0", "offset": "4", "tables": {}}, "id": "0-7-3"}),
+    ]
+    assert dict(batch.end.skipped) == {"begin": 1}
+
+
+def test_where_the_batch_was_cut_does_not_show():
+    events = [
+        begin(0, "0-7-1"),
+        truncate(1, "0-7-1"),
+        begin(2, "0-7-2"),
+        End(Origin(3, 1, committed_at=9), "0-7-2", 0, ()),
+    ]
+    whole = sequencer().assemble(events, lambda *_: None, {}, 4, 4)
+    for at in (1, 2, 3):
+        parts = sequencer()
+        first = parts.assemble(events[:at], lambda *_: None, {}, at, at)
+        second = parts.assemble(events[at:], lambda *_: None, {}, 4, 4 - at)
+        assert [*entries(first), *entries(second)] == entries(whole)
+
+
+@pytest.mark.parametrize(("name", "count"), [("745", 0), ("0-7-1", 1)])
+def test_a_lost_end_halts(name, count):
+    """PostgreSQL's always; MariaDB's where the transaction has rows."""
+    after = sequencer(open_transaction=name, open_count=count)
+    with pytest.raises(Halted) as halted:
+        after.assemble([begin(0, "0-7-2" if count else "746")], lambda *_: None, {}, 1, 1)
+    assert halted.value.code == "transaction-without-end"
+
+
+@pytest.mark.parametrize("name", ["0-8-2", "1-7-2", "0-77-2"])
+def test_a_transaction_of_another_server_or_domain_halts(name):
+    with pytest.raises(Halted) as halted:
+        sequencer(source_epoch="uuid/0-7").assemble([begin(0, name)], lambda *_: None, {}, 1, 1)
+    assert halted.value.code == "source-epoch"
+
+
+def column(kind: str, semantic: str = "", wire: str = "int64", length: str | None = None) -> Column:
+    return Column("c", kind, length, None, wire, True, semantic, "mariadb")
+
+
+@pytest.mark.parametrize(
+    ("semantic", "wire", "entry"),
+    [
+        ("io.debezium.time.Date", "-354285", "1000-01-01Z"),
+        ("io.debezium.time.Date", "2932896", "9999-12-31Z"),
+        ("io.debezium.time.Timestamp", "253402300799000", "9999-12-31T23:59:59Z"),
+        ("io.debezium.time.Timestamp", "0", "1970-01-01T00:00:00Z"),
+        ("io.debezium.time.MicroTimestamp", "-1", "1969-12-31T23:59:59.999999Z"),
+        ("io.debezium.time.MicroTime", "-3020399999999", "P0Y0M0DT-838H-59M-59.999999S"),
+        ("io.debezium.time.MicroTime", "86400000000", "P0Y0M0DT24H0M0S"),
+        ("io.debezium.time.Year", "1900", "0"),
+        ("io.debezium.data.Enum", "d\\,e", "d,e"),
+    ],
+)
+def test_numbers_of_the_wire_become_iso(semantic, wire, entry):
+    render = rendering_of(column("X", semantic))
+    assert render is not None
+    assert render(wire) == entry
+
+
+def test_bits_have_their_length():
+    render = rendering_of(column("BIT", "io.debezium.data.Bits", "bytes", "9"))
+    assert render is not None
+    assert render("VQE=") == "101010101"
+    assert render("AA==") == "000000000"
+
+
+@pytest.mark.parametrize("semantic", ["io.debezium.time.Date", "io.debezium.data.Bits"])
+def test_what_is_no_date_is_refused_without_content(semantic):
+    render = rendering_of(column("X", semantic, length="3"))
+    assert render is not None
+    with pytest.raises(ValueError, match="no date or time") as refused:
+        render("99999999999999999999" if "Date" in semantic else "planted!")
+    assert "planted" not in str(refused.value)
+
+
+def test_other_databases_are_left_alone():
+    assert rendering_of(Column("c", "DATE", None, None, "int32", True, "io.debezium.time.Date", "postgresql")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "fidelity"),
+    [("BIGINT UNSIGNED", "numeric", "exact"), ("INT UNSIGNED ZEROFILL", "bigint", "exact"), ("DATE", "date", "limit"), ("INET9", "text", "text")],
+)  # fmt: skip
+def test_state_types(kind, state, fidelity):
+    typing = typing_of(column(kind))
+    assert (typing.state, typing.fidelity) == (state, fidelity)
+    assert fidelity == "exact" or typing.note
+
+
+def test_a_schema_change_is_a_counted_skip_without_its_text():
+    value = b'{"schema":{"type":"struct","name":"io.debezium.connector.mariadb.SchemaChangeValue"},"payload":{"ddl":"planted"}}'
+    event = Decoder().decode(Record("shop", 0, 3, None, value, (), 1))
+    assert event.reason == "schema-change"
+    assert "planted" not in repr(event)
