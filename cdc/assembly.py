@@ -19,7 +19,7 @@ from cdc.errors import Halted, LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
-from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
+from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedQuarantine, ProtectedTable
 
 HEARTBEAT_TABLE = "cdc.heartbeat"
 Head = tuple[int, int]
@@ -53,6 +53,7 @@ class Assembly:
         self._epoch = start.source_epoch
         self._high = start.high
         self._open, self._open_count = start.open_transaction, start.open_count
+        self._open_unread = start.open_unread
         self._complete = (start.complete_seq, start.complete_at)
 
     def take(self, event: Protected) -> None:
@@ -69,6 +70,8 @@ class Assembly:
             self._draft(event.origin, {"kind": "message", "operation": "m", "content": Raw(event.content)})
         elif isinstance(event, Truncate):
             self._truncate(event)
+        elif isinstance(event, ProtectedQuarantine):
+            self._quarantined(event)
         else:
             self._baseline(event)
 
@@ -92,6 +95,7 @@ class Assembly:
             high=self._high,
             open_transaction=self._open,
             open_count=self._open_count,
+            open_unread=self._open_unread,
             records=start.records + delivered,
             skipped=MappingProxyType(skipped),
             extra_entries=start.extra_entries + extra,
@@ -154,12 +158,12 @@ class Assembly:
                 f"BEGIN at offset {event.origin.offset} inside a transaction that has not ended",
                 hint="compare the source with the warehouse before going on; the connector lost events",
             )
-        self._open, self._open_count = event.id, 0
+        self._open, self._open_count, self._open_unread = event.id, 0, 0
         self._drafts.begin()
         self._skip("begin")
 
     def _end(self, event: End) -> None:
-        if self._open != event.id or self._open_count != event.count:
+        if self._open != event.id or not 0 <= event.count - self._open_count <= self._open_unread:
             raise Halted(
                 "transaction-incomplete",
                 f"END at offset {event.origin.offset} counts {event.count} events, the log has {self._open_count}",
@@ -167,7 +171,7 @@ class Assembly:
             )
         tables = {name: str(count) for name, count in event.tables}
         folded = FoldedEnd(count=str(event.count), offset=str(event.origin.offset), tables=tables)
-        self._open, self._open_count = None, 0
+        self._open, self._open_count, self._open_unread = None, 0, 0
         if self._drafts.fold(folded):
             self._skip("end")
         else:
@@ -176,6 +180,19 @@ class Assembly:
         self._drafts.finish()
         if self._complete[0] is not None:
             self._complete = (self._seq - 1, event.origin.committed_at)
+
+    def _quarantined(self, event: ProtectedQuarantine) -> None:
+        """Whether it is of the open transaction cannot be read: END may count it, and it may stand in between."""
+        members: dict[str, Any] = {"kind": "quarantined", "content": Raw(event.content)}
+        row: dict[str, str] = {}
+        if event.table is not None:
+            members["table"], row["table_name"] = event.table, escape(event.table)
+        if self._open is not None:
+            members["transaction"], row["transaction_id"] = Transaction(id=self._open), escape(self._open)
+            self._open_unread += 1
+        seq = self._draft(event.origin, members, row)
+        if event.table is not None:
+            self._images.miss(event.table, seq)
 
     def _skip(self, reason: str) -> None:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1
@@ -205,7 +222,7 @@ class Assembly:
         if transaction is not None:
             members["transaction"] = Transaction(id=transaction.id, order=str(transaction.order))
             row["transaction_id"] = escape(transaction.id)
-        self._add(seq, Draft(members, row), origin)
+        self._add(seq, Draft(members, row), origin, foldable="transaction" in members)
         return seq
 
     def _place(self, origin: Origin) -> tuple[int, int]:
@@ -217,7 +234,7 @@ class Assembly:
         self._seq += 1
         return seq, self._ordered_at
 
-    def _add(self, seq: int, draft: Draft | ChangeDraft, origin: Origin) -> None:
+    def _add(self, seq: int, draft: Draft | ChangeDraft, origin: Origin, *, foldable: bool = False) -> None:
         transaction = origin.transaction
         if transaction is not None:
             if self._open != transaction.id:
@@ -227,7 +244,7 @@ class Assembly:
                     hint="compare the source with the warehouse before going on; the connector lost events",
                 )
             self._open_count += 1
-        self._drafts.add(seq, draft, foldable=transaction is not None)
+        self._drafts.add(seq, draft, foldable=foldable or transaction is not None)
         if self._open is None:
             self._drafts.finish()
 

@@ -35,6 +35,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc status --watch --every 5", "again every 5 seconds, with rates"),
         ("cdc status --output json", "for programs; exit code 4 when a stream is halted"),
     ),
+    "cdc quarantine list": (
+        ("cdc quarantine list", "of all sources: coordinates, reason, table"),
+        ("cdc quarantine list trading --output csv", "of one, for a spreadsheet"),
+    ),
+    "cdc quarantine show": (("cdc quarantine show trading 1207", "one of them, by its entry"),),
     "cdc migrate": (("cdc migrate", "safe to repeat; a running worker goes on"),),
     "cdc connectors init": (
         ("cdc connectors init shop", "from $CDC_SOURCE_DSN: definition, SQL, secret"),

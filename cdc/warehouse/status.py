@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import psycopg2
@@ -20,6 +20,10 @@ _SUSPENDED = """
 SELECT log, table_name, suspended_code, suspended_message, suspended_seq
   FROM pipeline.state_table WHERE suspended_code IS NOT NULL ORDER BY 1, 2
 """
+_QUARANTINED = """
+SELECT log, count(*), min(seq), min(recorded_at) FROM audit.entry WHERE kind = 'quarantined'
+   AND kind IN ('quarantined', 'resolved') GROUP BY 1
+"""  # said twice: the second is what the partial index is made with
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,15 @@ class Suspension:
     code: str
     message: str
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Records in quarantine: how many, the entry of the oldest, and when the warehouse stored that one."""
+
+    records: int
+    oldest_seq: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class StreamStatus:
     owned: bool
     renewed_at: datetime | None
     suspended: list[Suspension] = field(default_factory=list)
+    quarantine: Quarantine | None = None
 
     @property
     def state(self) -> str:
@@ -84,6 +98,10 @@ def streams(dsn: str) -> list[StreamStatus]:
             cursor.execute(_SUSPENDED)
             for log, table, code, message, seq in cursor.fetchall():
                 found[log].suspended.append(Suspension(table, code, message, seq))
+            cursor.execute(_QUARANTINED)
+            for log, records, seq, since in cursor.fetchall():
+                if log in found:
+                    found[log] = replace(found[log], quarantine=Quarantine(records, seq, since))
     except psycopg2.errors.lookup("42P01"):
         raise ConfigError("the warehouse has no tables yet", hint="cdc migrate") from None
     except psycopg2.errors.InsufficientPrivilege:

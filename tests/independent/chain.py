@@ -31,6 +31,8 @@ class Rows:
         self._complete = False  # once the initial snapshot is: an absent row is absent, no longer unknown
         self._copies: dict[str, Counter[str]] = {}
         self._pairs: dict[str, set[tuple[str, str, str]]] = {}
+        self._unread: dict[str | None, int] = {}  # table → its last quarantined entry; None: of any table
+        self._torn = False  # the record before was quarantined
         self._moving: dict | None = None  # the delete of a key change, until its create
 
     def judge(self, entry: dict, schemas: Schemas) -> list[str]:
@@ -38,6 +40,9 @@ class Rows:
         kind, table = entry["kind"], entry.get("table", "")
         if kind == "baseline":
             self._complete |= entry["content"]["notification"] == "COMPLETED"
+        elif kind == "quarantined":
+            self._unread[entry.get("table")] = int(entry["seq"])
+            self._moving, self._torn = None, True
         elif kind == "absent":
             self._latest.pop((table, canonical.write(entry["key"])), None)
         elif kind == "truncate" and "replay_of" not in entry:
@@ -95,7 +100,7 @@ class Rows:
         self, entry: dict, last: Version | None, pair: tuple[str, str, str], schemas: Schemas
     ) -> list[str]:
         operation = entry["operation"]
-        if operation == "r":
+        if operation == "r" or self._blind(entry["table"]) > (last.seq if last else -1):
             return []
         if last is None:
             minted = any(isinstance(part, dict) for part in entry["key"])  # an erased token is minted anew
@@ -117,6 +122,9 @@ class Rows:
         )  # fmt: skip
         return [f"the before image is not the row's after image before: {', '.join(columns)}"] if columns else []
 
+    def _blind(self, table: str) -> int:
+        return max(self._unread.get(table, -2), self._unread.get(None, -2))
+
     def _judge_copies(self, entry: dict) -> list[str]:
         """Keyless rows are copies under one key; only where no schema or plan change gave them new keys."""
         table = entry["table"]
@@ -124,7 +132,7 @@ class Rows:
         found = []
         if entry["operation"] in "ud" and "before" in entry:
             gone = keyless_key(entry["before"])
-            if copies[gone] < 1 and self._complete and len(self._pairs[table]) == 1:
+            if copies[gone] < 1 and self._complete and self._blind(table) < 0 and len(self._pairs[table]) == 1:
                 found.append("a change of a keyless row that the log does not have")
             copies[gone] -= 1
         if "after" in entry:
@@ -134,6 +142,7 @@ class Rows:
     def _judge_key_change(self, entry: dict) -> list[str]:
         """``d`` with the new key, then ``c`` with the old one, of one table, with no other change between."""
         left, self._moving = self._moving, None
+        torn, self._torn = self._torn, False
         if left is not None and not (
             entry["operation"] == "c"
             and entry["table"] == left["table"]
@@ -143,6 +152,6 @@ class Rows:
             return ["the delete of a key change is not followed by its create"]
         if "linked_key" in entry and left is None:
             if entry["operation"] != "d":
-                return ["the create of a key change does not follow its delete"]
+                return [] if torn else ["the create of a key change does not follow its delete"]
             self._moving = entry
         return []

@@ -37,6 +37,13 @@ class Changes:
         if "replay_of" not in entry:
             self._table(entry["table"]).truncate(seq)
 
+    def quarantined(self, seq: int, table: str | None) -> None:
+        """A record of this table, or of an unknown one, could not be read."""
+        self.continuity.quarantined(seq, table)
+        self.key_changes.torn()
+        if table is not None:
+            self._table(table).reach(seq)
+
     def change(self, seq: int, read: Read, key: str) -> None:
         """One change; ``key``: its row key as text.
 
@@ -101,9 +108,7 @@ class Changes:
         table.rows.heads[key] = Head(int(entry["version"]), seq, image)
         table.changes += not table.suspended
 
-    def _keyless(
-        self, seq: int, entry: dict[str, Any], key: str, version: TableVersion | None, table: Table
-    ) -> None:
+    def _keyless(self, seq: int, entry: dict[str, Any], key: str, version: TableVersion | None, table: Table) -> None:
         self.keyless += 1
         if version is not None:
             self._images(seq, entry, version, known=False)
@@ -113,7 +118,7 @@ class Changes:
             self._say(seq, entry, "entry", "its key is not the hash of its image")
         if "replay_of" not in entry:
             fault = table.count(seq, before, after)
-            if fault is not None:
+            if fault is not None and self.continuity.blind(entry["table"]) < 0:
                 self._say(seq, entry, "continuity", fault)
             table.changes += not table.suspended
 

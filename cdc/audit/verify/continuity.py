@@ -49,12 +49,28 @@ class Continuity:
         self._schemas = schemas
         self._say = say
         self._pairs: list[_Pair] = []
+        self._quarantined: dict[str, int] = {}
+        self._anywhere = -1
+
+    def quarantined(self, seq: int, table: str | None) -> None:
+        """A record could not be read: what it did to a row of this table, or of any where None is known, is open."""
+        if table is None:
+            self._anywhere = seq
+        else:
+            self._quarantined[table] = seq
+
+    def blind(self, table: str) -> int:
+        """Seq of the last quarantined entry that may have changed a row of this table, or -1."""
+        return max(self._quarantined.get(table, -1), self._anywhere)
 
     def judge(self, seq: int, entry: dict[str, Any], head: Head | None, before: bytes | None, truncated: int) -> None:
         """One change of a row with a key. ``before``: SHA-256 of its before image; ``truncated``: seq of the table's
         last truncate.
         """
         if entry["operation"] == "r":
+            return
+        if (self._quarantined or self._anywhere >= 0) and (head.seq if head else -1) < self.blind(entry["table"]):
+            self.not_comparable += 1
             return
         live = head is not None and head.image != GONE and head.seq > truncated
         if head is None or not live:

@@ -152,6 +152,8 @@ class Pass:
             fault = self.changes.schemas.introduce(seq, entry)
             if fault is not None:
                 self._say(seq, entry, "table versions", fault)
+        elif kind == "quarantined":
+            self.changes.quarantined(seq, entry.get("table"))
         elif kind == "truncate":
             self.changes.truncate(seq, entry)
         elif kind == "baseline":
