@@ -11,13 +11,17 @@ import json
 import os
 import statistics
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from cdc.local.stack import Stack
-from tests.bench.draining import Drained, drain, drain_cold, floor
-from tests.bench.filling import Filled, fill
+from tests.bench.draining import Drained, drain, drain_cold, drain_together, floor
+from tests.bench.filling import TRADES, Filled, fill
 from tests.bench.freshness import Freshness, freshness
+
+WIDE = {5: 2, 20: 2, 100: 10}
+"""Widths of rows besides the 12 columns, and what the number of changes is divided by."""
 
 
 def main() -> None:
@@ -58,21 +62,31 @@ def report(stack: Stack, changes: int, rounds: int) -> None:
     fresh = freshness(stack)
     say(f"freshness: {fresh}")
     others = {size: filled(stack, size, changes) for size in (1, 1000)}
-    by_size = {size: (told(floor(stack, stream)), told(drain(stack, stream))) for size, stream in others.items()}
+    by_size = {size: measured(stack, stream) for size, stream in others.items()}
+    wide = {columns: measured(stack, filled(stack, 10, changes // WIDE[columns], columns)) for columns in WIDE}
+    together = [told(run) for run in drain_together(stack, list(others.values()))]
     print_gate(ten, runs)
-    print_sizes(others, by_size)
+    print_table("rows a transaction", by_size)
+    print_together(together)
+    print_table("columns", wide)
     print_worker(runs, fresh)
+    pairs = [*by_size.values(), *wide.values()]
     kept = {
-        "filled": [asdict(stream) for stream in (ten, *others.values())],
-        "drained": [asdict(run) for run in (*runs, *(run for pair in by_size.values() for run in pair))],
+        "filled": [asdict(stream) for stream in (ten, *(stream for stream, _, _ in pairs))],
+        "drained": [asdict(run) for run in (*runs, *(run for _, *both in pairs for run in both), *together)],
         "freshness": asdict(fresh),
     }
     (stack.state / "bench" / "report.json").write_text(json.dumps(kept, indent=2))
 
 
-def filled(stack: Stack, size: int, changes: int) -> Filled:
+def measured(stack: Stack, stream: Filled) -> tuple[Filled, Drained, Drained]:
+    """One floor and one drain of it."""
+    return stream, told(floor(stack, stream)), told(drain(stack, stream))
+
+
+def filled(stack: Stack, size: int, changes: int, columns: int = TRADES) -> Filled:
     """One stream, filled or kept."""
-    stream = fill(stack, size, changes)
+    stream = fill(stack, size, changes, columns)
     say(f"Debezium filled {stream.name}: {stream.changes:,} changes at {stream.rate:,.0f}/s")
     return stream
 
@@ -117,17 +131,21 @@ def print_gate(stream: Filled, runs: list[Drained]) -> None:
     print(f"A ÷ A': {statistics.median(first) / statistics.median(second):.2f} (noise)\n")
 
 
-def print_sizes(streams: dict[int, Filled], by_size: dict[int, tuple[Drained, Drained]]) -> None:
-    """Other sizes of transactions."""
-    print(
-        "| rows a transaction | Debezium | floor | cdc replicate | ÷ Debezium | ÷ floor |\n|---:|---:|---:|---:|---:|---:|"
-    )
-    for size, (bare, ours) in by_size.items():
-        source = streams[size].rate
+def print_table(head: str, found: Mapping[int, tuple[Filled, Drained, Drained]]) -> None:
+    """Debezium, floor and drain, a line for each kind of stream."""
+    print(f"| {head} | Debezium | floor | cdc replicate | ÷ Debezium | ÷ floor |\n|---:|---:|---:|---:|---:|---:|")
+    for number, (stream, bare, ours) in found.items():
         print(
-            f"| {size:,} | {source:,.0f} | {bare.rate:,.0f} | {ours.rate:,.0f} | {ours.rate / source:.2f} | {ours.rate / bare.rate:.2f} |"
+            f"| {number:,} | {stream.rate:,.0f} | {bare.rate:,.0f} | {ours.rate:,.0f} |"
+            f" {ours.rate / stream.rate:.2f} | {ours.rate / bare.rate:.2f} |"
         )
     print()
+
+
+def print_together(runs: list[Drained]) -> None:
+    """What further streams with workers of their own bring on this machine: all changes by the time of the slowest."""
+    rate = sum(run.changes for run in runs) / max(run.seconds for run in runs)
+    print(f"{len(runs)} streams, {len(runs)} workers at once: {rate:,.0f} changes/s together\n")
 
 
 def print_worker(runs: list[Drained], fresh: Freshness) -> None:

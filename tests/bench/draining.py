@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from cdc.local.stack import Stack
 from cdc.warehouse.migrate import migrate
 from governance.setup import set_up
 from tests.bench.cpu import Meter
-from tests.bench.filling import HERE, Filled
+from tests.bench.filling import HERE, TRADES, Filled
+from tests.bench.wide import policy_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,10 @@ class Target:
     def _configuration(self) -> Path:
         addresses, name = self._stack.addresses(), self._filled.name
         policy = self.folder / "policy.yaml"
-        policy.write_text((HERE / "policy.yaml").read_text().format(name=name))
+        columns = self._filled.columns
+        policy.write_text(
+            (HERE / "policy.yaml").read_text().format(name=name) if columns == TRADES else policy_text(name, columns)
+        )
         tables = {
             "kafka": {"bootstrap.servers": addresses.bootstrap_servers},
             "connect": {"url": addresses.connect_url},
@@ -181,6 +186,12 @@ def drain(stack: Stack, filled: Filled, arm: str = "cdc replicate") -> Drained:
         return target.counted(arm, target.work())
     finally:
         target.drop()
+
+
+def drain_together(stack: Stack, streams: Sequence[Filled]) -> list[Drained]:
+    """A worker for each of several streams, all at once."""
+    with ThreadPoolExecutor(len(streams)) as pool:
+        return list(pool.map(lambda filled: drain(stack, filled, f"{len(streams)} at once, {filled.name}"), streams))
 
 
 def drain_cold(stack: Stack, filled: Filled) -> Drained:

@@ -20,9 +20,12 @@ from connectors.apply import apply
 from connectors.client import ConnectClient
 from connectors.definition import Definition, load
 from connectors.secrets import in_folder
+from tests.bench.wide import table_sql
 
 HERE = Path(__file__).parent
 CUSTOMERS = 10_000
+TRADES = 12
+"""Columns of the table in ``trades.sql``."""
 DEFINITION = """\
 name: {name}
 kind: postgres
@@ -47,6 +50,7 @@ class Filled:
     records: int
     end: int
     seconds: float
+    columns: int = TRADES
 
     @property
     def rate(self) -> float:
@@ -54,12 +58,12 @@ class Filled:
         return self.changes / self.seconds
 
 
-def fill(stack: Stack, size: int, changes: int) -> Filled:
+def fill(stack: Stack, size: int, changes: int, columns: int = TRADES) -> Filled:
     """The stream whose transactions have ``size`` rows: half inserts in key order, half updates in random key order.
 
     A stream that an earlier run has filled is used again.
     """
-    name = f"bench_{size}"
+    name = f"bench_{size}" if columns == TRADES else f"bench_{size}_{columns}"
     kept = stack.state / "bench" / f"{name}.json"
     if kept.exists():
         found = Filled(**json.loads(kept.read_text()))
@@ -68,7 +72,7 @@ def fill(stack: Stack, size: int, changes: int) -> Filled:
         raise SystemExit(f"{kept} has {found.changes} changes, not {changes}: remove {stack.state} or ask for as many")
     kept.parent.mkdir(exist_ok=True)
     with ConnectClient(stack.addresses().connect_url) as client:
-        database(stack, name)
+        database(stack, name, columns)
         apply(client, definition(stack, name), in_folder(stack.state / "secrets"))
         client.stop(name)
         _changes(stack, name, size, changes)
@@ -76,7 +80,7 @@ def fill(stack: Stack, size: int, changes: int) -> Filled:
         end = _captured(stack, name)
         records, seconds = _measured(stack, name, end, changes)
         client.stop(name)
-    filled = Filled(name, size, changes, records, end, seconds)
+    filled = Filled(name, size, changes, records, end, seconds, columns)
     kept.write_text(json.dumps({field: getattr(filled, field) for field in Filled.__slots__}))
     return filled
 
@@ -88,7 +92,7 @@ def admin(stack: Stack, database: str) -> psycopg2.extensions.connection:
     return connection
 
 
-def database(stack: Stack, name: str) -> None:
+def database(stack: Stack, name: str, columns: int = TRADES) -> None:
     """A source database with the table, empty."""
     connection = admin(stack, "postgres")
     with connection.cursor() as cursor:
@@ -96,7 +100,8 @@ def database(stack: Stack, name: str) -> None:
     connection.close()
     connection = admin(stack, name)
     with connection.cursor() as cursor:
-        cursor.execute((HERE / "source.sql").read_text().replace("{database}", name))
+        table = (HERE / "trades.sql").read_text() if columns == TRADES else table_sql(columns)
+        cursor.execute((HERE / "source.sql").read_text().replace("{database}", name).replace("{table}", table))
     connection.close()
 
 

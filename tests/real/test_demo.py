@@ -60,6 +60,8 @@ def demo(state: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [str(CDC), "demo", "--state", str(state), "--scale", "0.1", *options],
         cwd=state.parent, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # What was started in the background of a shell ignores SIGINT, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread here
     )  # fmt: skip
 
 
