@@ -20,10 +20,10 @@ from cdc.errors import LedgerError
 from cdc.event import Baseline, Begin, End, Origin, Skipped, Truncate
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
-from cdc.mariadb import counts, demand_server, is_gtid
-from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable
+from cdc.mariadb import counts
+from cdc.open_transaction import OpenTransaction
+from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedQuarantine, ProtectedTable
 from cdc.source_epoch import HEARTBEAT_TABLE, source_epoch
-from cdc.torn import ended, torn, unended
 
 Head = tuple[int, int]
 """Version and seq of a row's newest version."""
@@ -58,7 +58,7 @@ class Assembly:
         self._ordered_at = start.ordered_at
         self._epoch = start.source_epoch
         self._high = start.high
-        self._open, self._open_count = start.open_transaction, start.open_count
+        self._open = OpenTransaction(start.open_transaction, start.open_count, start.open_unread)
         self._complete = (start.complete_seq, start.complete_at)
 
     @property
@@ -80,6 +80,8 @@ class Assembly:
             self._draft(event.origin, {"kind": "message", "operation": "m", "content": Raw(event.content)})
         elif isinstance(event, Truncate):
             self._truncate(event)
+        elif isinstance(event, ProtectedQuarantine):
+            self._quarantined(event)
         else:
             self._baseline(event)
 
@@ -101,8 +103,9 @@ class Assembly:
             ordered_at=self._ordered_at,
             source_epoch=self._epoch,
             high=self._high,
-            open_transaction=self._open,
-            open_count=self._open_count,
+            open_transaction=self._open.id,
+            open_count=self._open.count,
+            open_unread=self._open.unread,
             records=start.records + delivered,
             skipped=MappingProxyType(skipped),
             extra_entries=start.extra_entries + extra,
@@ -172,40 +175,42 @@ class Assembly:
             self._own_heads[absent.table, absent.key] = (absent.version, seq)
 
     def _begin(self, event: Begin) -> None:
-        gtid = is_gtid(event.id)
-        if gtid:
-            demand_server(event, self._epoch)
-        if self._open is None:
+        closed = self._open.begin(event, self._epoch)
+        if closed is None:
             self._skip("begin")
-        elif gtid and self._open_count == 0:
-            self._close_unterminated(event)
-        else:
-            raise unended(event.origin.offset)
-        self._open, self._open_count = event.id, 0
+        else:  # a DDL of MariaDB's: this record says that it is over
+            end = FoldedEnd(count=None, offset=str(event.origin.offset), tables={})
+            self._stand_alone(closed, end, event.origin)
+            self._drafts.finish()
         self._drafts.begin()
-
-    def _close_unterminated(self, event: Begin) -> None:
-        """MariaDB: a DDL has a BEGIN and no END; the next BEGIN says that it is over (docs/formats.md §3.6)."""
-        name, self._open = self._open or "", None
-        end = FoldedEnd(count=None, offset=str(event.origin.offset), tables={})
-        self._drafts.begin()
-        members = {"kind": "end", "transaction": Transaction(id=name, end=end)}
-        self._draft(event.origin, members, {"transaction_id": escape(name)})
 
     def _end(self, event: End) -> None:
-        if self._open != event.id or self._open_count != event.count:
-            raise ended(event.origin.offset, event.count, self._open_count)
-        tables = {name: str(count) for name, count in event.tables}
-        folded = FoldedEnd(count=str(event.count), offset=str(event.origin.offset), tables=tables)
-        self._open, self._open_count = None, 0
-        if self._drafts.fold(folded):
+        end = self._open.end(event)
+        if self._drafts.fold(end):
             self._skip("end")
         else:
-            members = {"kind": "end", "transaction": Transaction(id=event.id, end=folded)}
-            self._draft(event.origin, members, {"transaction_id": escape(event.id)})
+            self._stand_alone(event.id, end, event.origin)
         self._drafts.finish()
         if self._complete[0] is not None:
             self._complete = (self._seq - 1, event.origin.committed_at)
+
+    def _stand_alone(self, transaction: str, end: FoldedEnd, origin: Origin) -> None:
+        """The end of a transaction as an entry of its own."""
+        members = {"kind": "end", "transaction": Transaction(id=transaction, end=end)}
+        self._draft(origin, members, {"transaction_id": escape(transaction)})
+
+    def _quarantined(self, event: ProtectedQuarantine) -> None:
+        """Whether it is of the open transaction cannot be read: END may count it, and it may stand in between."""
+        members: dict[str, Any] = {"kind": "quarantined", "content": Raw(event.content)}
+        row: dict[str, str] = {}
+        if event.table is not None:
+            members["table"], row["table_name"] = event.table, escape(event.table)
+        if self._open.id is not None:
+            members["transaction"], row["transaction_id"] = Transaction(id=self._open.id), escape(self._open.id)
+            self._open.unread += 1
+        seq = self._draft(event.origin, members, row)
+        if event.table is not None:
+            self._images.miss(event.table, seq)
 
     def _skip(self, reason: str) -> None:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1
@@ -235,7 +240,7 @@ class Assembly:
         if transaction is not None:
             members["transaction"] = Transaction(id=transaction.id, order=str(transaction.order))
             row["transaction_id"] = escape(transaction.id)
-        self._add(seq, Draft(members, row), origin)
+        self._add(seq, Draft(members, row), origin, foldable="transaction" in members)
         return seq
 
     def _place(self, origin: Origin) -> tuple[int, int]:
@@ -247,14 +252,13 @@ class Assembly:
         self._seq += 1
         return seq, self._ordered_at
 
-    def _add(self, seq: int, draft: Draft | AnyChangeDraft, origin: Origin) -> None:
+    def _add(self, seq: int, draft: Draft | AnyChangeDraft, origin: Origin, *, foldable: bool = False) -> None:
         transaction = origin.transaction
         if transaction is not None:
-            if self._open != transaction.id or transaction.order != self._open_count + 1:
-                raise torn(self._open, self._open_count, origin.offset, transaction)
-            self._open_count += not isinstance(draft, Draft) or counts(transaction.id, draft.members["kind"])
-        self._drafts.add(seq, draft, foldable=transaction is not None)
-        if self._open is None:
+            counted = not isinstance(draft, Draft) or counts(transaction.id, draft.members["kind"])
+            self._open.take(transaction, origin.offset, counted)
+        self._drafts.add(seq, draft, foldable=foldable or transaction is not None)
+        if self._open.id is None:
             self._drafts.finish()
 
     def _introduce(self, event: ProtectedEvent) -> bool:

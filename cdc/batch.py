@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from cdc.absence import Absent
-from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Truncate
+from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Quarantined, Truncate
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedEvent, ProtectedTable
 
@@ -22,7 +22,7 @@ from cdc.protect import ProtectedEvent, ProtectedTable
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a stream stands: everything that the next entry depends on besides its record. One row of
-    ``pipeline.stream``.
+    ``pipeline.stream``. ``open_unread``: quarantined records of the open transaction, which may or may not count.
     """
 
     next_offset: int
@@ -32,6 +32,7 @@ class Standing:
     high: tuple[int, int] | None = None
     open_transaction: str | None = None
     open_count: int = 0
+    open_unread: int = 0
     records: int = 0
     skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     extra_entries: int = 0
@@ -127,7 +128,7 @@ def cut(events: Sequence[Event], *, inside: bool, limit: int) -> int:
             inside = True
         elif kind is End:
             inside = False
-        elif bears_transaction_entry(event):
+        elif bears_transaction_entry(event) or (inside and kind is Quarantined):
             last_entry = index
         if not inside:
             boundary = index + 1

@@ -50,10 +50,12 @@ class Decoder:
             return self._decode(record)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, msgspec.DecodeError) as error:
             reason = str(error) if isinstance(error, Malformed) else "malformed"
+            self._deleted = None
             where = f"{record.topic}/{record.partition} offset {record.offset}"
             raise RecordError(
                 f"record {where} cannot be decoded ({reason})",
-                hint="the position has not moved; mend the producer of that record, or upgrade, then start again",
+                reason=reason,
+                hint="nothing but the connector may write to the topic",
             ) from None
 
     def _decode(self, record: Record) -> Event:

@@ -71,7 +71,14 @@ class TransientError(CdcError):
 
 
 class RecordError(CdcError):
-    """One Kafka record cannot be decoded or protected. The message names coordinates and a reason, never content."""
+    """One Kafka record cannot be decoded or protected. The message names coordinates and a reason, never content.
+
+    ``reason`` is a stable word: it goes into the entry of kind ``quarantined`` that the record becomes.
+    """
+
+    def __init__(self, message: str, *, reason: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 class Halted(CdcError):

@@ -163,4 +163,19 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
     reason: Literal["tombstone", "heartbeat", "notification", "schema-change"]
 
 
-Event: TypeAlias = ChangeEvent | Truncate | LogicalMessage | Begin | End | Baseline | Skipped
+class Quarantined(msgspec.Struct, frozen=True, gc=False):
+    """A record that cannot be decoded, in plaintext: ``content`` is the canonical bytes of its key, value and headers.
+
+    ``table``: as entries name it, where that can be told.
+    """
+
+    origin: Origin
+    reason: str
+    table: str | None
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"Quarantined({self.reason} at offset {self.origin.offset})"
+
+
+Event: TypeAlias = ChangeEvent | Truncate | LogicalMessage | Begin | End | Baseline | Skipped | Quarantined

@@ -54,6 +54,11 @@ class LastImages:
         else:
             self.gone.append(row)
 
+    def miss(self, table: str, seq: int) -> None:
+        """The entry ``seq`` is of this table, and what it does to a row cannot be read."""
+        if table in self._suspended:
+            self.missed.setdefault(table, (*self._suspended[table], seq))
+
     def _forget_in_other_versions(self, table: ProtectedTable, key: str) -> None:
         for other, rows in self.changes.items():
             if other is not table and other.table == table.table:

@@ -1,8 +1,8 @@
 """The worker: own the stream, replicate it (``cdc.session``), and know what to do when that ends.
 
 What goes wrong is one of four things (``cdc.errors``): transient → drop what is in flight, back off, own the stream
-anew and rewind to the warehouse's position; fenced → give the stream up and stand by; a record that cannot be decoded →
-commit what precedes it and stop; halted → say so in the warehouse and stop.
+anew and rewind to the warehouse's position; fenced → give the stream up and stand by; halted → say so in the warehouse
+and stop; a log that contradicts itself → the same. A record that cannot be decoded is quarantined.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg2
 
 from cdc import native
-from cdc.errors import CdcError, Fenced, Halted, LedgerError, RecordError, TransientError
+from cdc.errors import CdcError, Fenced, Halted, LedgerError, TransientError
 from cdc.session import Session, Settings
 from cdc.stream import Topic, describe
 from cdc.telemetry import Progress
@@ -30,10 +30,6 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 STANDBY_S = 1.0
 STEADY_S = 30.0
 """An ownership that lasted this long ends a row of failures."""
-
-
-_CODES = {RecordError: "undecodable-record", LedgerError: "ledger-error"}
-"""What ``cdc status`` shows for the stops that are not :class:`cdc.errors.Halted`."""
 
 
 class Replicator:
@@ -53,12 +49,12 @@ class Replicator:
         """Own the stream, or stand by until it can be owned; replicate until stopped.
 
         Raises:
-            ConfigError, Halted, LedgerError, RecordError: a person must act; the message says what.
+            ConfigError, Halted, LedgerError: a person must act; the message says what.
         """
         try:
             self._run()
-        except (Halted, RecordError, LedgerError) as error:
-            code = error.code if isinstance(error, Halted) else _CODES[type(error)]
+        except (Halted, LedgerError) as error:
+            code = error.code if isinstance(error, Halted) else "ledger-error"
             coordinates = error.coordinates if isinstance(error, Halted) else {}
             lease.mark_halted(self._settings.warehouse_dsn, self._settings.log, code, str(error), coordinates)
             raise

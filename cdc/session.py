@@ -24,7 +24,8 @@ from cdc.errors import Fenced, Halted, RecordError
 from cdc.event import Event, Record
 from cdc.heads import Heads
 from cdc.identity import Identity
-from cdc.protect import Protected, ProtectedEvent, ProtectedTable, Protector
+from cdc.protect import Protected, ProtectedEvent, ProtectedQuarantine, ProtectedTable, Protector
+from cdc.quarantine import LIMIT, Rate, quarantined
 from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
@@ -59,6 +60,7 @@ class Settings:
     batch_records: int = 5_000
     linger_s: float = 0.05
     until_caught_up: bool = False
+    quarantine_limit: int = LIMIT
 
 
 class Session:
@@ -99,6 +101,7 @@ class Session:
         self._prepared: dict[str, ProtectedTable] = {}
         self._offsets: list[int] = []
         self._events: list[Event] = []
+        self._rate = Rate(settings.quarantine_limit)
 
     def __enter__(self) -> Self:
         return self
@@ -148,17 +151,24 @@ class Session:
         self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)
 
     def _decode(self, records: list[Record]) -> None:
-        """Counts each record as delivered; before one that cannot be decoded, commits what precedes it."""
+        """Counts each record as delivered. One that cannot be decoded is quarantined."""
         offsets, events, decode = self._offsets, self._events, self._decoder.decode
         for record in records:
             offsets.append(record.offset)
             try:
                 events.append(decode(record))
-            except RecordError:
-                offsets.pop()
-                self._stream.confirm()
-                self._flush()
-                raise
+            except RecordError as error:
+                self._progress.note(f"quarantined: {error}")
+                events.append(quarantined(record, error.reason))
+                self._limit_rate(record.offset)
+
+    def _limit_rate(self, offset: int) -> None:
+        try:
+            self._rate.count(offset)
+        except Halted:
+            self._stream.confirm()
+            self._flush()
+            raise
 
     def _caught_up(self) -> bool:
         return self._stream.lag() == 0 and self._writer.idle
@@ -191,6 +201,9 @@ class Session:
                 self._prepared[table.table] = table
                 self._tell(table)
                 self._projections.ready(table)
+        for odd in protected:
+            if type(odd) is ProtectedQuarantine and odd.table is not None:
+                self._projections.quarantine(odd.table, odd.origin.offset)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         position = self._offsets[0] if self._offsets else offsets[-1] + 1
         try:

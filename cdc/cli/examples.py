@@ -43,6 +43,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc stream accept-gap": (
         ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
     ),
+    "cdc quarantine list": (
+        ("cdc quarantine list", "of all sources: coordinates, reason, table"),
+        ("cdc quarantine list trading --output csv", "of one, for a spreadsheet"),
+    ),
+    "cdc quarantine show": (("cdc quarantine show trading 1207", "one of them, by its entry"),),
     "cdc migrate": (("cdc migrate", "safe to repeat; a running worker goes on"),),
     "cdc connectors init": (
         ("cdc connectors init shop", "from $CDC_SOURCE_DSN: definition, SQL, secret"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,16 @@ if TYPE_CHECKING:
     type=click.IntRange(2, 50_000),
     help="Records in one commit, at most (a larger transaction is split).",
 )
-def replicate(source: str | None, path: Path | None, until_caught_up: bool, batch_records: int) -> None:
+@click.option(
+    "--quarantine-limit",
+    default=100,
+    show_default=True,
+    type=click.IntRange(0, 1_000_000),
+    help="Records that cannot be decoded within ten minutes, before the stream halts.",
+)
+def replicate(
+    source: str | None, path: Path | None, until_caught_up: bool, batch_records: int, quarantine_limit: int
+) -> None:
     """Replicate SOURCE: Kafka → decode → protect → one commit per batch. Without SOURCE: all sources, a process each.
 
     Stop it with Ctrl-C or SIGTERM: the batch in hand is finished. Start a second one anywhere: it stands by and takes
@@ -46,8 +56,8 @@ def replicate(source: str | None, path: Path | None, until_caught_up: bool, batc
     """
     settings = config.load(path)
     if source is None:
-        sys.exit(_all(settings, until_caught_up, batch_records))
-    _one(settings, settings.source(source), until_caught_up, batch_records)
+        sys.exit(_all(settings, until_caught_up, batch_records, quarantine_limit))
+    _one(settings, settings.source(source), until_caught_up, batch_records, quarantine_limit)
 
 
 def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: bool, batch_records: int) -> Settings:
@@ -84,13 +94,15 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
     )
 
 
-def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int) -> None:
+def _one(
+    settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int, quarantine_limit: int
+) -> None:
     from cdc.replicator import Replicator
     from cdc.telemetry import Progress
 
     needed = worker_settings(settings, source, until_caught_up=until_caught_up, batch_records=batch_records)
     progress = Progress(source.name)
-    worker = Replicator(needed, progress)
+    worker = Replicator(replace(needed, quarantine_limit=quarantine_limit), progress)
     # A batch makes tens of thousands of objects and no cycle: looking for cycles as often as by default costs 5 %.
     gc.freeze()
     gc.set_threshold(500_000, 20, 100)
@@ -100,13 +112,14 @@ def _one(settings: Config, source: SourceConfig, until_caught_up: bool, batch_re
     worker.run()
 
 
-def _all(settings: Config, until_caught_up: bool, batch_records: int) -> int:
+def _all(settings: Config, until_caught_up: bool, batch_records: int, quarantine_limit: int) -> int:
     """One child process per source; a signal goes to all, the first failure ends all."""
     if not settings.sources:
         raise NotFound(f"{settings.path}: no [sources.…] to replicate")
-    options = ["--config", str(settings.path), "--batch-records", str(batch_records)] + (
-        ["--until-caught-up"] if until_caught_up else []
-    )
+    options = ["--config", str(settings.path), "--batch-records", str(batch_records)]
+    options += ["--quarantine-limit", str(quarantine_limit)]
+    if until_caught_up:
+        options.append("--until-caught-up")
     for name in settings.unfinished:
         click.echo(f"{name}: not replicated: it has no policy yet (cdc policy init {name})", err=True)
     names = [name for name in settings.sources if name not in settings.unfinished]

@@ -109,6 +109,8 @@ def _document(stream: StreamStatus, end: int | None) -> dict[str, object]:
     document["lag"] = None if end is None else max(0, end - stream.position)
     document["complete_through"] = instant(stream.complete_at) if stream.complete_at else None
     document["renewed_at"] = stream.renewed_at.isoformat() if stream.renewed_at else None
+    if stream.quarantine is not None:
+        document["quarantine"] = asdict(stream.quarantine) | {"since": stream.quarantine.since.isoformat()}
     return document
 
 
@@ -150,6 +152,12 @@ def _print_troubles(stream: StreamStatus) -> None:
         )
     if stream.inside_transaction:
         click.echo(f"{stream.log}: current state is inside a transaction that has not ended")
+    if stream.quarantine is not None:
+        click.echo(
+            f"{stream.log}: {stream.quarantine.records:,} records in quarantine, the oldest is entry"
+            f" {stream.quarantine.oldest_seq:,} since {stream.quarantine.since.isoformat(timespec='seconds')};"
+            f" cdc quarantine list {stream.log}"
+        )
     for suspension in stream.suspended:
         click.echo(
             f"{stream.log}: current state of {suspension.table} is suspended since entry {suspension.seq:,}"

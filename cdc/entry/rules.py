@@ -41,7 +41,7 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
             {*_RECORD, *_CLOCKS, "operation", "position", "table"},
             {"epoch", "replay_of", "transaction"},
         ),
-        ("quarantined", {*_RECORD, "content"}, {*_CLOCKS, "body", "epoch", "transaction"}),
+        ("quarantined", {*_RECORD, "content"}, {*_CLOCKS, "body", "epoch", "table", "transaction"}),
         ("baseline", {*_RECORD, "captured_at", "content"}, {"body", "epoch"}),
         ("absent", {*_RECORD, "captured_at", "key", "table"}, {"content", "epoch", "prev", "version"}),
         ("resolved", {"content"}, {*_RECORD, *_CLOCKS, "body", "epoch"}),

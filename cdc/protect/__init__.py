@@ -5,7 +5,22 @@ works batch-wise: what the privacy store must know (subjects, tokens) is ensured
 own transaction; then each cell is a dictionary look-up away.
 """
 
-from cdc.protect.model import Protected, ProtectedEvent, ProtectedMessage, ProtectedTable, StateColumn
+from cdc.protect.model import (
+    Protected,
+    ProtectedEvent,
+    ProtectedMessage,
+    ProtectedQuarantine,
+    ProtectedTable,
+    StateColumn,
+)
 from cdc.protect.protector import Protector
 
-__all__ = ["Protected", "ProtectedEvent", "ProtectedMessage", "ProtectedTable", "Protector", "StateColumn"]
+__all__ = [
+    "Protected",
+    "ProtectedEvent",
+    "ProtectedMessage",
+    "ProtectedQuarantine",
+    "ProtectedTable",
+    "Protector",
+    "StateColumn",
+]

@@ -69,4 +69,14 @@ class ProtectedMessage(msgspec.Struct, frozen=True, gc=False):
     content: bytes
 
 
-Protected: TypeAlias = ProtectedEvent | ProtectedMessage | Truncate | Begin | End | Baseline | Skipped
+class ProtectedQuarantine(msgspec.Struct, frozen=True, gc=False):
+    """A record that cannot be decoded; ``content`` is the canonical bytes of the entry's content, its bytes sealed."""
+
+    origin: Origin
+    table: str | None
+    content: bytes
+
+
+Protected: TypeAlias = (
+    ProtectedEvent | ProtectedMessage | ProtectedQuarantine | Truncate | Begin | End | Baseline | Skipped
+)

@@ -6,12 +6,12 @@ import base64
 from collections.abc import Iterable, Sequence
 
 from cdc.entry import canonical
-from cdc.event import ChangeEvent, Event, LogicalMessage, TableVersion, Value
-from cdc.protect.model import Protected, ProtectedMessage
+from cdc.event import ChangeEvent, Event, LogicalMessage, Quarantined, TableVersion, Value
+from cdc.protect.model import Protected, ProtectedMessage, ProtectedQuarantine
 from cdc.protect.table import TableProtection
 from governance.keys import Keys, Subject
 from governance.policy import Policy
-from governance.seal import TEXT, tail_prefix
+from governance.seal import STRUCTURE, TEXT, tail_prefix
 
 
 class Protector:
@@ -60,7 +60,9 @@ class Protector:
             return self._tables[event.table].protect(event)
         if type(event) is LogicalMessage:
             return self._message(event)
-        return event  # type: ignore[return-value]  # the two plaintext kinds are handled above
+        if type(event) is Quarantined:
+            return self._quarantined(event)
+        return event  # type: ignore[return-value]  # the plaintext kinds are handled above
 
     def _message(self, event: LogicalMessage) -> ProtectedMessage:
         content: Value = event.content
@@ -69,3 +71,12 @@ class Protector:
             tail = tail_prefix(self._source, "", event.prefix) + b"[]]"
             content = {"seal": base64.b64encode(cipher.seal(TEXT + event.content.encode(), tail)).decode()}
         return ProtectedMessage(event.origin, canonical({"content": content, "prefix": event.prefix}))
+
+    def _quarantined(self, event: Quarantined) -> ProtectedQuarantine:
+        """Sealed whatever the policy says: nobody knows what is in it."""
+        cipher = self._keys.cipher(self._keys.subject("source", self._source), 0)
+        tail = tail_prefix(self._source, "", "quarantined") + canonical([str(event.origin.offset)]) + b"]"
+        sealed = base64.b64encode(cipher.seal(STRUCTURE + event.content, tail)).decode()
+        return ProtectedQuarantine(
+            event.origin, event.table, canonical({"reason": event.reason, "sealed": {"seal": sealed}})
+        )

@@ -32,6 +32,16 @@ _WIDER = {
 """Types that hold every value of another with the same text: what ``pipeline.widens`` says, too."""
 _DEPENDED_ON = "2BP01"
 """SQLSTATE dependent_objects_still_exist: a view of somebody's stands on the state table's view."""
+QUARANTINE = "quarantine"
+"""Code of the suspension of a table of which a record is quarantined."""
+# A table has no state before its first change: where that is the quarantined record, only the log says that it waits.
+_QUARANTINED_FIRST = """
+SELECT e.table_name, min(e.kafka_offset) FROM audit.entry e
+ WHERE e.log = %(log)s AND e.kind IN ('quarantined', 'resolved') AND e.table_name IS NOT NULL
+   AND NOT EXISTS (SELECT FROM pipeline.state_table t WHERE t.log = e.log AND t.table_name = e.table_name
+                      AND (t.suspended_code IS NOT NULL OR t.columns <> '[]'))
+ GROUP BY e.table_name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,13 @@ class Projections:
                 )
                 if code is not None:
                     self.suspended[table] = (code, message)
+            cursor.execute(_QUARANTINED_FIRST, {"log": self._log})
+            for table, offset in cursor.fetchall():
+                self.quarantine(table, offset)
+
+    def quarantine(self, table: str, offset: int) -> None:
+        """State of this table waits from here on: what the record at ``offset`` did to it is not known."""
+        self.suspended.setdefault(table, (QUARANTINE, f"the record at offset {offset} is quarantined"))
 
     def ready(self, table: ProtectedTable) -> None:
         """Make the state table fit this version of its source table, or suspend it.
@@ -84,9 +101,10 @@ class Projections:
         Raises:
             TransientError: the state table is locked, or the warehouse is away; the batch is tried again.
         """
-        if self._ready.get(table.table) is table or table.table in self.suspended:
-            return
         state = self._tables.get(table.table)
+        waits = self.suspended.get(table.table)
+        if self._ready.get(table.table) is table or (waits and (state is not None or waits[0] != QUARANTINE)):
+            return
         misfit = _misfit(table, state)
         if misfit is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows

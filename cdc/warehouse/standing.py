@@ -10,7 +10,7 @@ from cdc.ledger.merkle import Edge
 
 SELECT = """
 SELECT s.next_offset, l.size, l.edge, s.ordered_at, s.source_epoch, s.high_commit, s.high_order, s.open_transaction,
-       s.open_count, s.records, s.skipped, s.extra_entries, s.complete_seq, s.complete_at
+       s.open_count, s.open_unread, s.records, s.skipped, s.extra_entries, s.complete_seq, s.complete_at
   FROM pipeline.stream s JOIN audit.log l USING (log) WHERE s.log = %s
 """
 
@@ -18,8 +18,8 @@ SELECT s.next_offset, l.size, l.edge, s.ordered_at, s.source_epoch, s.high_commi
 ADVANCE = """
 UPDATE pipeline.stream SET next_offset = %(next_offset)s, ordered_at = %(ordered_at)s,
        source_epoch = %(source_epoch)s, high_commit = %(high_commit)s, high_order = %(high_order)s,
-       open_transaction = %(open_transaction)s, open_count = %(open_count)s, records = %(records)s,
-       skipped = %(skipped)s, extra_entries = %(extra_entries)s, complete_seq = %(complete_seq)s,
+       open_transaction = %(open_transaction)s, open_count = %(open_count)s, open_unread = %(open_unread)s,
+       records = %(records)s, skipped = %(skipped)s, extra_entries = %(extra_entries)s, complete_seq = %(complete_seq)s,
        complete_at = %(complete_at)s, privacy_identity = %(privacy_identity)s,
        privacy_high_water = %(privacy_high_water)s,
        halted_code = NULL, halted_message = NULL, halted_at = NULL, halted_coordinates = NULL
@@ -40,6 +40,7 @@ def standing_of(row: tuple[Any, ...]) -> Standing:
         order,
         transaction,
         count,
+        unread,
         records,
         skipped,
         extra,
@@ -54,6 +55,7 @@ def standing_of(row: tuple[Any, ...]) -> Standing:
         high=(int(commit), int(order)) if commit is not None else None,
         open_transaction=transaction,
         open_count=count,
+        open_unread=unread,
         records=records,
         skipped=skipped,
         extra_entries=extra,
@@ -74,6 +76,7 @@ def parameters(standing: Standing) -> dict[str, Any]:
         "high_order": standing.high[1] if standing.high else None,
         "open_transaction": standing.open_transaction,
         "open_count": standing.open_count,
+        "open_unread": standing.open_unread,
         "records": standing.records,
         "skipped": json.dumps(dict(standing.skipped)),
         "extra_entries": standing.extra_entries,

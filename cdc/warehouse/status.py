@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import psycopg2
@@ -32,6 +32,10 @@ SELECT e.log, e.seq, e.entry::json #>> '{content,cause}', e.entry::json #>> '{co
        e.entry::json #>> '{content,through}'
   FROM audit.entry e WHERE e.kind = 'gap' ORDER BY 1, 2
 """
+_QUARANTINED = """
+SELECT log, count(*), min(seq), min(recorded_at) FROM audit.entry WHERE kind = 'quarantined'
+   AND kind IN ('quarantined', 'resolved') GROUP BY 1
+"""  # said twice: the second is what the partial index is made with
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Suspension:
         """What to type; ``docs/operations.md`` says when."""
         if self.code in _BY_HAND:
             return _BY_HAND[self.code]
+        if self.code == "quarantine":
+            return f"cdc quarantine list {log}"
         return f"cdc rebuild {log} {shlex.quote(self.table)}"
 
 
@@ -58,6 +64,15 @@ class KnownGap:
     cause: str
     since: str
     through: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Records in quarantine: how many, the entry of the oldest, and when the warehouse stored that one."""
+
+    records: int
+    oldest_seq: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,7 @@ class StreamStatus:
     renewed_at: datetime | None
     suspended: list[Suspension] = field(default_factory=list)
     gaps: list[KnownGap] = field(default_factory=list)
+    quarantine: Quarantine | None = None
 
     @property
     def state(self) -> str:
@@ -116,6 +132,10 @@ def streams(dsn: str) -> list[StreamStatus]:
             cursor.execute(_GAPS)
             for log, seq, cause, since, through in cursor.fetchall():
                 found[log].gaps.append(KnownGap(seq, cause, since, through))
+            cursor.execute(_QUARANTINED)
+            for log, records, seq, since in cursor.fetchall():
+                if log in found:
+                    found[log] = replace(found[log], quarantine=Quarantine(records, seq, since))
     except psycopg2.errors.lookup("42P01"):
         raise ConfigError("the warehouse has no tables yet", hint="cdc migrate") from None
     except psycopg2.errors.InsufficientPrivilege:

@@ -11,15 +11,13 @@ import sys
 from collections.abc import Callable
 
 import psycopg2
-import pytest
 from psycopg2 import sql
 
 from tests.chaos.conftest import LOG, Feed, position
 from tests.chaos.judge import balanced, whole
 from tests.chaos.processes import Process, until
-from tests.chaos.topics import OwnTopic, payload
+from tests.chaos.topics import OwnTopic
 from tests.fix_replication import Captured, Warehouse, cdc
-from tests.oracle.topic import TopicRecord
 
 
 def written(warehouse: Warehouse) -> tuple[int, list[bytes]]:
@@ -161,58 +159,18 @@ def test_a_privacy_store_restored_to_the_past(
             _execute(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
 
 
-PLANTED = "Wil\\u0142helmina Plantagenet-7731"
-
-
-def _malformed(record: TopicRecord, how: str) -> TopicRecord:
-    """A record that no Debezium would write, with a value that nobody may see."""
-    schema = record.value[: record.value.index(b',"payload":')]
-    spoiled = {
-        "no JSON": f"{PLANTED} is no JSON".encode(),
-        "no schema": json.dumps({"ssn": PLANTED}).encode(),
-        "cut off": record.value[:-40] + PLANTED.encode() + b'"}}',
-        "another type": schema + b',"payload":{"after":{"customer_id":"%s"},"op":"c"}}' % PLANTED.encode(),
-        "unknown operation": record.value.replace(b'"op":"', b'"op":"%s' % PLANTED.encode()),
-        "tombstone": None,
-    }[how]
-    key = f'{{"{PLANTED}":1}}'.encode() if how == "tombstone" else record.key
-    return record._replace(key=key, value=spoiled)
-
-
-@pytest.mark.parametrize(
-    ("how", "inside"),
-    [
-        ("no JSON", False),
-        ("no schema", True),
-        ("cut off", False),
-        ("another type", True),
-        ("unknown operation", False),
-        ("tombstone", True),
-    ],
-)
-def test_an_undecodable_record(warehouse: Warehouse, topic: OwnTopic, feed: Feed, how: str, inside: bool) -> None:
-    """All before it is committed (``inside``: but for a transaction that has not ended), it is named by its coordinates, and what it holds is said nowhere."""
-    change = next(record for record in feed.second if payload(record)[1].get("op") == "c")
-    good = feed.first + (feed.second[:2] if inside else [])
-    topic.create([*good, _malformed(change, how), *feed.second])
-    before: tuple[int, list[bytes]] | None = None
-    for _ in range(2):
-        done = warehouse.replicate(LOG, "--until-caught-up", "--batch-records", "60", timeout_s=60)
-        assert done.returncode == 1
-        assert f"record {topic.name}/0 offset {len(good)} cannot be decoded" in done.stderr
-        assert "\n  → " in done.stderr
-        for secret in ("7731", "Plantagenet", "Traceback"):
-            assert secret not in done.stderr + done.stdout
-        assert position(warehouse) == len(feed.first)  # a transaction that has not ended waits in Kafka
-        assert balanced(warehouse, LOG) == len(feed.first)
-        assert before in (None, written(warehouse))
-        before = written(warehouse)
+def test_too_many_records_that_cannot_be_decoded(warehouse: Warehouse, topic: OwnTopic, feed: Feed) -> None:
+    """All of them are in the log when the stream halts; a restart goes on."""
+    foreign = [record._replace(key=None, value=b"nothing of Debezium's") for record in feed.second[:4]]
+    topic.create([*feed.first, *foreign, *feed.second])
+    done = warehouse.replicate(LOG, "--until-caught-up", "--quarantine-limit", "3", timeout_s=60)
+    assert done.returncode == 4, done.stderr
+    assert "cdc: quarantine-rate: more than 3 records" in done.stderr
+    assert_halted(warehouse, "quarantine-rate")
+    assert position(warehouse) == balanced(warehouse, LOG) == len(feed.first) + 4
+    warehouse.drain(LOG)
+    assert position(warehouse) == balanced(warehouse, LOG) == len(feed.first) + 4 + len(feed.second)
     whole(warehouse, LOG)
-    exit_code, text, stream = status(warehouse)
-    assert exit_code == 4
-    assert (stream["state"], stream["position"]) == ("halted", len(feed.first))
-    assert f"offset {len(good)}" in text
-    assert "7731" not in text
 
 
 def _execute(dsn: str, statement: str, *names: str) -> None:

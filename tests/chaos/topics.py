@@ -38,7 +38,7 @@ class OwnTopic:
 
     def produce(self, records: Sequence[TopicRecord]) -> None:
         """Append records as they are; the offsets follow from their order."""
-        producer = Producer({**self._servers, "acks": "all"})
+        producer = Producer({**self._servers, "acks": "all", "message.max.bytes": 20_000_000})
         for record in records:
             producer.produce(self.name, record.value, record.key, partition=0, timestamp=record.timestamp)
         assert producer.flush(30) == 0

@@ -35,6 +35,8 @@ class Rows:
         self._pairs: dict[str, set[tuple[str, str, str]]] = {}
         self._snapshot: tuple[int, set[str]] | None = None  # a re-snapshot under way: where it began, what it has read
         self._shown: tuple[str, int, set[str]] | None = None  # the one that has ended: at which offset
+        self._unread: dict[str | None, int] = {}  # table → its last quarantined entry; None: of any table
+        self._torn = False  # the record before was quarantined
         self._moving: dict | None = None  # the delete of a key change, until its create
 
     def gap(self, seq: int) -> None:
@@ -47,6 +49,9 @@ class Rows:
         if kind == "baseline":
             self._complete |= entry["content"]["notification"] == "COMPLETED"
             self._judge_baseline(entry)
+        elif kind == "quarantined":
+            self._unread[entry.get("table")] = int(entry["seq"])
+            self._moving, self._torn = None, True
         elif kind == "absent":
             return self._judge_absent(entry)
         elif kind == "truncate" and "replay_of" not in entry:
@@ -135,7 +140,7 @@ class Rows:
         self, entry: dict, last: Version | None, pair: tuple[str, str, str], schemas: Schemas
     ) -> list[str]:
         operation = entry["operation"]
-        if operation == "r":
+        if operation == "r" or self._blind(entry["table"]) > (last.seq if last else -1):
             return []
         if self._gap >= 0 and (last is None or last.seq < self._gap):
             return []
@@ -159,6 +164,9 @@ class Rows:
         )  # fmt: skip
         return [f"the before image is not the row's after image before: {', '.join(columns)}"] if columns else []
 
+    def _blind(self, table: str) -> int:
+        return max(self._unread.get(table, -2), self._unread.get(None, -2))
+
     def _judge_copies(self, entry: dict) -> list[str]:
         """Keyless rows are copies under one key; only where no schema or plan change gave them new keys."""
         table = entry["table"]
@@ -166,7 +174,7 @@ class Rows:
         found = []
         if entry["operation"] in "ud" and "before" in entry:
             gone = keyless_key(entry["before"])
-            if copies[gone] < 1 and self._complete and self._gap < 0 and len(self._pairs[table]) == 1:
+            if copies[gone] < 1 and self._complete and max(self._gap, self._blind(table)) < 0 and len(self._pairs[table]) == 1:
                 found.append("a change of a keyless row that the log does not have")
             copies[gone] -= 1
         if "after" in entry:
@@ -176,6 +184,7 @@ class Rows:
     def _judge_key_change(self, entry: dict) -> list[str]:
         """``d`` with the new key, then ``c`` with the old one, of one table, with no other change between."""
         left, self._moving = self._moving, None
+        torn, self._torn = self._torn, False
         if left is not None and not (
             entry["operation"] == "c"
             and entry["table"] == left["table"]
@@ -185,6 +194,6 @@ class Rows:
             return ["the delete of a key change is not followed by its create"]
         if "linked_key" in entry and left is None:
             if entry["operation"] != "d":
-                return ["the create of a key change does not follow its delete"]
+                return [] if torn else ["the create of a key change does not follow its delete"]
             self._moving = entry
         return []

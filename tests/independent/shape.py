@@ -38,7 +38,7 @@ MEMBERS = {
     "schema": ("change schema", ""),
     "seq": (ALL, ""),
     "subject": ("change", ""),
-    "table": ("change schema truncate absent", ""),
+    "table": ("change schema truncate absent", "quarantined"),
     "topic_id": (RECORD, LATER),
     "transaction": ("end", "change message truncate quarantined"),
     "version": ("", "change absent"),

@@ -155,6 +155,8 @@ def _transactions(draw, kind):
     end = End(count=draw(st.none() | DECIMALS), offset=draw(DECIMALS), tables=draw(st.dictionaries(TEXTS, DECIMALS)))
     if kind == "end":
         return Transaction(id=draw(TEXTS), end=end)
+    if kind == "quarantined":
+        return Transaction(id=draw(TEXTS), end=draw(st.just(end) | st.just(UNSET)))
     return Transaction(id=draw(TEXTS), order=draw(DECIMALS), end=draw(st.just(end) | st.just(UNSET)))
 
 

@@ -66,6 +66,13 @@ class Changes:
         self.continuity.gap = seq
         self.key_changes = KeyChanges()
 
+    def quarantined(self, seq: int, table: str | None) -> None:
+        """A record of this table, or of an unknown one, could not be read."""
+        self.continuity.quarantined(seq, table)
+        self.key_changes.torn()
+        if table is not None:
+            self._table(table).reach(seq)
+
     def change(self, seq: int, read: Read, key: str) -> None:
         """One change; ``key``: its row key as text.
 
@@ -142,7 +149,7 @@ class Changes:
             self._say(seq, entry, "entry", "its key is not the hash of its image")
         if "replay_of" not in entry:
             fault = table.count(seq, before, after)
-            if fault is not None and self.continuity.gap < 0:
+            if fault is not None and self.continuity.blind(entry["table"]) < 0:
                 self._say(seq, entry, "continuity", fault)
             table.changes += not table.suspended
 

@@ -50,6 +50,19 @@ class Continuity:
         self._schemas = schemas
         self._say = say
         self._pairs: list[_Pair] = []
+        self._quarantined: dict[str, int] = {}
+        self._anywhere = -1
+
+    def quarantined(self, seq: int, table: str | None) -> None:
+        """A record could not be read: what it did to a row of this table, or of any where None is known, is open."""
+        if table is None:
+            self._anywhere = seq
+        else:
+            self._quarantined[table] = seq
+
+    def blind(self, table: str) -> int:
+        """Seq of the last gap, or quarantined entry, that may have changed a row of this table, or -1."""
+        return max(self._quarantined.get(table, -1), self._anywhere, self.gap)
 
     def judge(self, seq: int, entry: dict[str, Any], head: Head | None, before: bytes | None, truncated: int) -> None:
         """One change of a row with a key. ``before``: SHA-256 of its before image; ``truncated``: seq of the table's
@@ -57,8 +70,9 @@ class Continuity:
         """
         if entry["operation"] == "r":
             return
-        if self.gap >= 0 and (head is None or head.seq < self.gap) and (head is None or before != head.image):
-            self.not_comparable += 1  # a change of it may be among what is missing
+        blind = self.blind(entry["table"])
+        if blind >= 0 and (head is None or (head.seq < blind and before != head.image)):
+            self.not_comparable += 1  # a change of it may be among what is missing, or cannot be read
             return
         live = head is not None and head.image != GONE and head.seq > truncated
         if head is None or not live:

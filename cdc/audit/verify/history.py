@@ -135,10 +135,16 @@ class KeyChanges:
 
     def __init__(self) -> None:
         self._left: dict[str, Any] | None = None
+        self._torn = False
+
+    def torn(self) -> None:
+        """A record could not be read: it may be the other half of a key change."""
+        self._left, self._torn = None, True
 
     def fault(self, entry: dict[str, Any]) -> str | None:
         """What is wrong with the pairing of this change of a row with a key."""
         left, linked = self._left, entry.get("linked_key")
+        torn, self._torn = self._torn, False
         if left is None and linked is None:
             return None
         self._left = None
@@ -151,7 +157,7 @@ class KeyChanges:
             )
             return None if paired else "the delete of a key change is not followed by its create"
         if entry["operation"] != "d":
-            return "the create of a key change does not follow its delete"
+            return None if torn else "the create of a key change does not follow its delete"
         self._left = entry
         return None
 

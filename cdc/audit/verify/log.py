@@ -154,6 +154,8 @@ class Pass:
                 self._say(seq, entry, "table versions", fault)
         elif kind == "absent":
             self.changes.absent(seq, entry, key or "")
+        elif kind == "quarantined":
+            self.changes.quarantined(seq, entry.get("table"))
         elif kind == "truncate":
             self.changes.truncate(seq, entry)
         elif kind == "gap":

@@ -35,6 +35,8 @@ def of_log(
     hidden = sum(counts.hidden for _, counts in compared)
     if hidden:
         unchecked.append(f"_copies of {hidden} rows without a key that a truncate has hidden")
+    if read.kinds["quarantined"]:
+        unchecked.append(f"what {read.kinds['quarantined']} quarantined records say, and the rows that they changed")
     unchecked += [
         f"current state of {table} from entry {found.stated.suspended_seq} on: it is suspended there"
         for table, found in sorted(read.changes.tables.items())
@@ -66,6 +68,7 @@ def _checked(given: Given, read: Pass, compared: tuple[tuple[str, Compared], ...
         "before images not comparable": continuity.not_comparable,
         "rows that a re-snapshot did not show": changes.absent_rows,
         "replays, which change nothing": read.replays.count,
+        "quarantined records: sealed, in their place": read.kinds["quarantined"],
         "transactions: whole, as many entries as END says": read.transactions.ended,
         "rows of current state": sum(found.rows for _, found in compared),
         "cells of current state": sum(found.cells for _, found in compared),

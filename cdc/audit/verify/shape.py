@@ -32,14 +32,14 @@ MEMBERS = {
     "baseline": _kind("identity captured_at content", "epoch"),
     "end": _kind("identity transaction", "clocks epoch position"),
     "operation": _kind("content"),
-    "quarantined": _kind("identity content", "clocks epoch transaction"),
+    "quarantined": _kind("identity content", "clocks epoch table transaction"),
     "resolved": _kind("content", "identity clocks epoch transaction"),
     "gap": _kind("content", "identity clocks epoch transaction"),
     "absent": _kind("identity captured_at key table", "content epoch prev version"),
 }
 """Kind → members it must have, members it may have. Members in a body count as the entry's."""
 
-RESERVED = frozenset({"quarantined", "resolved"})
+RESERVED = frozenset({"resolved"})
 """Kinds that the formats provide for and nothing writes yet: what they do to rows is not checked."""
 
 _OPERATIONS = {"change": frozenset("crud"), "truncate": frozenset("t"), "message": frozenset("m")}

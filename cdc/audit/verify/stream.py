@@ -49,8 +49,10 @@ def _same_open(stream: Stream, transactions: Transactions) -> bool:
 
 
 def _same_instant(complete_at: int | None, transactions: Transactions) -> bool:
-    """An END record has the commit's clock in milliseconds, the entries have it in full."""
+    """An END record has the commit's clock in milliseconds, the entries have it in full; a quarantined one has none."""
     stated = transactions.complete_at
+    if stated is None and transactions.complete_seq is not None:
+        return complete_at is not None
     if complete_at is None or stated is None:
         return complete_at == stated
     if transactions.committed_later:
