@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from cdc import native
 from cdc.debezium import Decoder
@@ -173,6 +174,17 @@ def test_what_the_source_did_not_send(kind, wire, value):
     changed = [event for event in decoded(feed.records, "1") if len(event) > 1]
     assert [event[4] for event in changed] == [("1", {"unavailable": "toast"})]
     assert decoded(feed.records, "1") == decoded(feed.records, "0")
+
+
+@pytest.mark.parametrize("spelt", ["-0", "00", "1e2", "+7", "9223372036854775808", "7"])
+def test_integers_that_no_connector_spells_so(spelt):
+    feed = Feed()
+    table = Table("public", "t", (Column("id", "INT8", "int64"), Column("v", "INT8", "int64")), ("id",))
+    feed.begin()
+    feed.row(table, "c", None, {"id": 1, "v": 4711})
+    feed.end()
+    records = [structs.replace(each, value=each.value.replace(b'"v":4711', b'"v":' + spelt.encode())) for each in feed.records]
+    assert decoded(records, "1") == decoded(records, "0")
 
 
 @OFTEN
