@@ -9,7 +9,8 @@ from cdc.debezium import Decoder
 from cdc.errors import Conflict, RecordError, TransientError, Unreachable
 from cdc.event import End, Event
 from cdc.gap import Gap, Going
-from cdc.stream import Stream, Topic, describe
+from cdc.stream import Stream
+from cdc.topic import Topic, describe
 from cdc.warehouse.halts import Halt
 
 _TRANSACTIONS = frozenset({"transaction-incomplete", "transaction-without-begin", "transaction-without-end"})

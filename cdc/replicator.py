@@ -17,8 +17,8 @@ import psycopg2
 from cdc import native
 from cdc.errors import CdcError, Fenced, Halted, LedgerError, TransientError
 from cdc.session import Session, Settings
-from cdc.stream import Topic, describe
 from cdc.telemetry import Progress
+from cdc.topic import Topic, describe
 from cdc.warehouse import lease
 from cdc.warehouse.commit import Observer
 from cdc.warehouse.lease import Ownership, Renewal

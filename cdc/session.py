@@ -28,8 +28,9 @@ from cdc.protect import Protected, ProtectedEvent, ProtectedQuarantine, Protecte
 from cdc.quarantine import LIMIT, Rate, quarantined
 from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
-from cdc.stream import Stream, Topic
+from cdc.stream import Stream
 from cdc.telemetry import Progress
+from cdc.topic import Topic, producers_command
 from cdc.warehouse import lease
 from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, Observer, PrivacyMark
@@ -145,8 +146,10 @@ class Session:
             self._stream.confirm_idle()
             self._stream.acknowledge(self._committed_offset, self._warehouse)
             self._progress.beat(self._stream.lag())
-            if self._settings.until_caught_up and not records and self._caught_up():
-                break
+            if not records:
+                self._tell_held_back()
+                if self._settings.until_caught_up and self._caught_up():
+                    break
         self._flush()
         self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)
 
@@ -171,7 +174,14 @@ class Session:
             raise
 
     def _caught_up(self) -> bool:
-        return self._stream.lag() == 0 and self._writer.idle
+        return self._writer.idle and self._stream.caught_up()
+
+    def _tell_held_back(self) -> None:
+        """Say once that nothing comes although records are added: some producer has left a Kafka transaction open."""
+        offset = self._stream.held_back()
+        if offset is not None:
+            command = producers_command(self._settings.kafka, self._settings.topic)
+            self._progress.note(f"held back at offset {offset:,} by a Kafka transaction that does not end: {command}")
 
     def _flush(self) -> None:
         """Commit what is complete; a transaction that has not ended stays in Kafka."""
