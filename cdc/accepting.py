@@ -31,6 +31,9 @@ LOST = {
 }
 """Halt code → what is lost or unknown when the stream goes on all the same."""
 
+REREAD = _TOPICS | _TRANSACTIONS | {"source-epoch"}
+"""Codes after which current state may differ from the source, and reading the tables anew makes it right."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

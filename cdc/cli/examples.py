@@ -43,6 +43,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc stream accept-gap": (
         ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
     ),
+    "cdc stream rebaseline": (
+        ("cdc stream rebaseline trading --reason 'retention was too short, ticket 4711'", "all tables, read anew"),
+        ("cdc stream rebaseline trading public.orders --reason 'ticket 4711'", "one; also when nothing is halted"),
+    ),
     "cdc quarantine list": (
         ("cdc quarantine list", "of all sources: coordinates, reason, table"),
         ("cdc quarantine list trading --output csv", "of one, for a spreadsheet"),

@@ -164,7 +164,7 @@ def _print_troubles(stream: StreamStatus, held: Held | None) -> None:
     for gap in stream.gaps:
         click.echo(
             f"{stream.log}: gap at entry {gap.seq:,} ({gap.cause}): from {gap.since} through {gap.through};"
-            " current state may differ from the source since then"
+            f" {gap.state}"
         )
     if stream.inside_transaction:
         click.echo(f"{stream.log}: current state is inside a transaction that has not ended")
