@@ -35,6 +35,15 @@ REREAD = _TOPICS | _TRANSACTIONS | {"source-epoch"}
 """Codes after which current state may differ from the source, and reading the tables anew makes it right."""
 
 
+def command_after(code: str, log: str) -> str:
+    """The one command that goes on after a halt: with what is missing recorded, or when the cause has been removed."""
+    if code in REREAD:
+        return f"cdc stream rebaseline {log} --reason '…'"
+    if code in LOST:
+        return f"cdc stream accept-gap {log} --reason '…'"
+    return f"cdc replicate {log}"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the stream reads: the cluster's settings and the topic of the configuration."""

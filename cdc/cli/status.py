@@ -107,6 +107,7 @@ def _document(stream: StreamStatus, end: End | None) -> dict[str, object]:
     document: dict[str, object] = asdict(stream)
     document["suspended"] = [asdict(each) | {"command": each.command(stream.log)} for each in stream.suspended]
     document["state"] = stream.state
+    document["halted_command"] = _after(stream)
     document["lag"] = None if end is None else max(0, end.high - stream.position)
     held = _held(end)
     document["held_back"] = held and asdict(held) | {"since": held.since.isoformat(timespec="milliseconds")}
@@ -132,6 +133,13 @@ def _print(found: Sequence[StreamStatus], ends: Mapping[str, End], rates: Mappin
         _print_troubles(stream, _held(ends.get(stream.topic)))
 
 
+def _after(stream: StreamStatus) -> str | None:
+    """The command that goes on after the halt; None where there is none."""
+    from cdc.accepting import command_after
+
+    return None if stream.halted_code is None else command_after(stream.halted_code, stream.log)
+
+
 def _held(end: End | None) -> Held | None:
     """What has kept the topic from advancing for longer than a commit can take."""
     from cdc.topic import HELD_S
@@ -154,7 +162,7 @@ def _row(stream: StreamStatus, ends: Mapping[str, End], rates: Mapping[str, floa
 def _print_troubles(stream: StreamStatus, held: Held | None) -> None:
     if stream.halted_code:
         click.echo(f"{stream.log}: halted: {stream.halted_message}")
-        click.echo(f"  → cdc stream show {stream.log}")
+        click.echo(f"  → cdc stream show {stream.log}   (what is lost), then {_after(stream)}")
     if held is not None:
         click.echo(
             f"{stream.log}: topic {stream.topic} is held back at offset {held.offset:,}, {held.offsets:,} offsets"

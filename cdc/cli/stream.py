@@ -63,7 +63,7 @@ def show(source: str | None, path: Path | None, output: str) -> None:
 
 
 def _document(halt: Halt) -> dict[str, object]:
-    from cdc.accepting import LOST
+    from cdc.accepting import LOST, command_after
 
     return {
         "stream": halt.log,
@@ -74,24 +74,14 @@ def _document(halt: Halt) -> dict[str, object]:
         "position": halt.position,
         "entries": halt.entries,
         "lost": LOST.get(halt.code),
-        "command": _command(halt),
+        "command": command_after(halt.code, halt.log),
     }
 
 
-def _command(halt: Halt) -> str:
-    from cdc.accepting import LOST, REREAD
-
-    if halt.code in REREAD:
-        return f"cdc stream rebaseline {halt.log} --reason '…'"
-    if halt.code in LOST:
-        return f"cdc stream accept-gap {halt.log} --reason '…'"
-    return f"cdc replicate {halt.log}"
-
-
 def _told(halt: Halt) -> str:
-    from cdc.accepting import LOST
+    from cdc.accepting import LOST, command_after
 
-    command = _command(halt)
+    command = command_after(halt.code, halt.log)
     lines = [
         f"stream    {halt.log}",
         f"halted    {halt.message}",
