@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc replicate", "all sources, a process each; Ctrl-C ends in order"),
         ("cdc replicate trading", "one source; a second one stands by as a spare"),
         ("cdc replicate trading --until-caught-up", "end when the topic is in the warehouse"),
+        ("cdc replicate --log-format json", "a JSON object a line, for a log collector"),
     ),
     "cdc status": (
         ("cdc status", "owner, position, lag, complete through"),
