@@ -9,7 +9,8 @@ from cdc.debezium import Decoder
 from cdc.errors import Conflict, RecordError, TransientError, Unreachable
 from cdc.event import End, Event
 from cdc.gap import Gap, Going
-from cdc.stream import Stream, Topic, describe
+from cdc.stream import Stream
+from cdc.topic import Topic, describe
 from cdc.warehouse.halts import Halt
 
 _TRANSACTIONS = frozenset({"transaction-incomplete", "transaction-without-begin", "transaction-without-end"})
@@ -29,6 +30,18 @@ LOST = {
     "state-diverged": "Some change of this table is missing. Its current state stands still from here on.",
 }
 """Halt code → what is lost or unknown when the stream goes on all the same."""
+
+REREAD = _TOPICS | _TRANSACTIONS | {"source-epoch"}
+"""Codes after which current state may differ from the source, and reading the tables anew makes it right."""
+
+
+def command_after(code: str, log: str) -> str:
+    """The one command that goes on after a halt: with what is missing recorded, or when the cause has been removed."""
+    if code in REREAD:
+        return f"cdc stream rebaseline {log} --reason '…'"
+    if code in LOST:
+        return f"cdc stream accept-gap {log} --reason '…'"
+    return f"cdc replicate {log}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from cdc.absence import Absent
-from cdc.event import Begin, ChangeEvent, End, Event, LogicalMessage, Quarantined, Truncate
+from cdc.event import Begin, ChangeEvent, End, Event, Skipped
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedEvent, ProtectedTable
 
@@ -105,30 +105,25 @@ class Batch:
         return self.end.records - self.start.records
 
 
-def bears_transaction_entry(event: Event) -> bool:
-    """Whether the event becomes an entry into which END may be folded."""
-    return isinstance(event, ChangeEvent | Truncate | LogicalMessage) and event.origin.transaction is not None
-
-
 def cut(events: Sequence[Event], *, inside: bool, limit: int) -> int:
     """How many of ``events`` the next batch takes; 0 means: wait for more.
 
     ``inside`` says whether the first of them is inside an open transaction. Everything through the last transaction end
-    is taken; in a transaction of more than ``limit`` events, everything before its last entry so far, which may yet be
-    the one that END is folded into.
+    is taken; in a transaction of more than ``limit`` events, everything before the last entry so far, which may yet be
+    the one that END is folded into. A snapshot can stand inside a transaction: its entries count as well.
     """
     boundary = 0
     last_entry = 0
     for index, event in enumerate(events):
         kind = type(event)
         if kind is ChangeEvent:
-            if event.origin.transaction is not None:
+            if inside:
                 last_entry = index
         elif kind is Begin:
             inside = True
         elif kind is End:
             inside = False
-        elif bears_transaction_entry(event) or (inside and kind is Quarantined):
+        elif inside and kind is not Skipped:
             last_entry = index
         if not inside:
             boundary = index + 1

@@ -181,10 +181,11 @@ class Drafts:
         self._foldable: Draft | AnyChangeDraft | None = None
 
     def add(self, seq: int, draft: Draft | AnyChangeDraft, *, foldable: bool) -> None:
-        """Take a draft; ``foldable`` when the end of its transaction may be folded into it."""
-        if foldable:
-            self.finish()
-            self._foldable = draft
+        """Take a draft; ``foldable`` when the end of its transaction may be folded into it. No other entry stands
+        between the two: after one that is not of the transaction, END is an entry of its own.
+        """
+        self.finish()
+        self._foldable = draft if foldable else None
         self._waiting.append((seq, draft))
 
     def begin(self) -> None:

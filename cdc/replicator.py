@@ -7,6 +7,7 @@ and stop; a log that contradicts itself → the same. A record that cannot be de
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import traceback
@@ -17,8 +18,8 @@ import psycopg2
 from cdc import native
 from cdc.errors import CdcError, Fenced, Halted, LedgerError, TransientError
 from cdc.session import Session, Settings
-from cdc.stream import Topic, describe
 from cdc.telemetry import Progress
+from cdc.topic import Topic, describe
 from cdc.warehouse import lease
 from cdc.warehouse.commit import Observer
 from cdc.warehouse.lease import Ownership, Renewal
@@ -67,13 +68,14 @@ class Replicator:
             try:
                 self._own_and_replicate(topic)
             except Fenced as error:
-                self._progress.note(f"gave the stream up: {error}")
+                self._progress.note(f"gave the stream up: {error}", "fenced", logging.WARNING)
             except (TransientError, StoreUnavailable) as error:
                 if time.monotonic() - began > STEADY_S:
                     failures = 0
                 delay = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
                 failures += 1
-                self._progress.note(f"{error}; trying again in {delay:g} s")
+                again = f"{error}; trying again in {delay:g} s"
+                self._progress.note(again, "retry", logging.WARNING, attempt=failures, wait_s=delay)
                 self._stop.wait(delay)
                 topic = self._described(topic)
             except (CdcError, GovernanceError):
@@ -102,9 +104,17 @@ class Replicator:
                 return
             self._progress.note(
                 f"owns stream {settings.log} (epoch {owned.epoch})"
-                f" from offset {owned.standing.next_offset:,}, entry {owned.standing.edge.size:,}"
+                f" from offset {owned.standing.next_offset:,}, entry {owned.standing.edge.size:,}",
+                "owned",
+                offset=owned.standing.next_offset,
+                seq=owned.standing.edge.size,
+                epoch=owned.epoch,
             )
-            self._progress.note(f"row changes go through {native.describe()}")
+            if lease.follows_gap(connection, owned):
+                seq = owned.standing.edge.size - 1
+                told = f"goes on after a gap that a person has accepted (entry {seq:,})"
+                self._progress.note(told, "gap-accepted", logging.WARNING, offset=owned.standing.next_offset, seq=seq)
+            self._progress.note(f"row changes go through {native.describe()}", "kernel")
             renewal = Renewal(settings.warehouse_dsn, settings.log, owned.epoch)
             renewal.start()
             try:
@@ -127,7 +137,8 @@ class Replicator:
             if isinstance(taken, Ownership):
                 return taken
             if taken != told:
-                self._progress.note(f"standing by: {taken} owns stream {self._settings.log}")
+                standing = f"standing by: {taken} owns stream {self._settings.log}"
+                self._progress.note(standing, "standby", owner=taken)
                 told = taken
             self._stop.wait(STANDBY_S)
         return None

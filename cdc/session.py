@@ -26,10 +26,12 @@ from cdc.heads import Heads
 from cdc.identity import Identity
 from cdc.protect import Protected, ProtectedEvent, ProtectedQuarantine, ProtectedTable, Protector
 from cdc.quarantine import LIMIT, Rate, quarantined
+from cdc.reports import Reports
 from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
-from cdc.stream import Stream, Topic
+from cdc.stream import Stream
 from cdc.telemetry import Progress
+from cdc.topic import Topic
 from cdc.warehouse import lease
 from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, Observer, PrivacyMark
@@ -77,6 +79,7 @@ class Session:
     ) -> None:
         self._settings = settings
         self._progress = progress
+        self._reports = Reports(progress, settings.kafka, settings.topic)
         self._decoder = Decoder()
         identity = Identity(settings.log, owned.origin, owned.topic_id, 0)
         with ExitStack() as opening:
@@ -127,7 +130,7 @@ class Session:
         position = self._sequencer.standing.next_offset
         told = rolled_back(self._stream, self._reader, self._settings.log, position, self._warehouse)
         if told is not None:
-            self._progress.note(told)
+            self._reports.rolled_back(told, position)
         self._stream.rewind(position)
         oldest = time.monotonic()
         while not stop.is_set():
@@ -145,8 +148,10 @@ class Session:
             self._stream.confirm_idle()
             self._stream.acknowledge(self._committed_offset, self._warehouse)
             self._progress.beat(self._stream.lag())
-            if self._settings.until_caught_up and not records and self._caught_up():
-                break
+            if not records:
+                self._reports.held_back(self._stream.held_back())
+                if self._settings.until_caught_up and self._caught_up():
+                    break
         self._flush()
         self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)
 
@@ -158,7 +163,7 @@ class Session:
             try:
                 events.append(decode(record))
             except RecordError as error:
-                self._progress.note(f"quarantined: {error}")
+                self._reports.quarantined(record.offset, error)
                 events.append(quarantined(record, error.reason))
                 self._limit_rate(record.offset)
 
@@ -171,7 +176,7 @@ class Session:
             raise
 
     def _caught_up(self) -> bool:
-        return self._stream.lag() == 0 and self._writer.idle
+        return self._writer.idle and self._stream.caught_up()
 
     def _flush(self) -> None:
         """Commit what is complete; a transaction that has not ended stays in Kafka."""
@@ -199,7 +204,7 @@ class Session:
             table = event.table
             if self._prepared.get(table.table) is not table:
                 self._prepared[table.table] = table
-                self._tell(table)
+                self._reports.policy(table)
                 self._projections.ready(table)
         for odd in protected:
             if type(odd) is ProtectedQuarantine and odd.table is not None:
@@ -260,18 +265,11 @@ class Session:
         for table, suspension in list(self._writer.refused.items()):
             if table not in self._projections.suspended:
                 self._projections.suspended[table] = suspension
-                self._progress.note(f"state of {table} is suspended: {suspension[0]}: {suspension[1]}")
-
-    def _tell(self, table: ProtectedTable) -> None:
-        """Say what the policy does not know. It is protected all the same."""
-        if not table.plan.known_table:
-            self._progress.note(f"table {table.table} is not in the policy: all its columns are protected")
-        elif table.plan.unlisted:
-            self._progress.note(f"not in the policy, so sealed: {table.table} {', '.join(table.plan.unlisted)}")
-        for problem in table.plan.problems:
-            self._progress.note(f"policy: {problem}")
+                self._reports.suspended(table, *suspension)
 
     def _committed(self, batch: Batch) -> None:
         """In the writer's thread, after each commit."""
         self._progress.committed(batch)
+        for table, suspension in batch.suspended.items():
+            self._reports.suspended(table, *suspension)
         self._committed_offset = batch.end.next_offset

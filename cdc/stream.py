@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from cdc.errors import ConfigError, Halted, TransientError, Unreachable
 from cdc.event import KEY_CHANGE, Record
+from cdc.topic import HELD_S, Topic, described, high_watermark
 
 _FATAL = frozenset(
     {
@@ -34,60 +34,6 @@ _TIMEOUT_S = 0.2
 ACKNOWLEDGE_S = 5.0
 CONFIRM_S = 5.0
 _CONFIRM_TIMEOUT_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic as the broker describes it; ``id`` changes when it is deleted and created again (KIP-516)."""
-
-    name: str
-    id: str
-    partitions: int
-
-
-def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Topic:
-    """Ask the broker about a topic.
-
-    Raises:
-        Unreachable: no broker answers.
-        ConfigError: there is no such topic, or the client library refuses the settings.
-        Halted: it has another number of partitions than one.
-    """
-    try:
-        admin = AdminClient({**kafka, "client.id": "cdc-describe", "log_level": 0})
-    except KafkaException as error:
-        raise ConfigError(
-            f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka, CONFIGURATION.md: each a text"
-        ) from None
-    return _describe(admin, kafka, topic, timeout_s)
-
-
-def _describe(admin: AdminClient, kafka: Mapping[str, str], topic: str, timeout_s: float) -> Topic:
-    try:
-        future = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_s)[topic]
-        description = future.result(timeout=timeout_s + 5)
-    except KafkaException as error:
-        code = error.args[0].code()
-        if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise ConfigError(
-                f"Kafka has no topic {topic!r}", hint="cdc connectors apply   (the connector creates it)"
-            ) from None
-        raise Unreachable(
-            f"Kafka at {kafka.get('bootstrap.servers')} does not answer ({error.args[0].name()})",
-            hint="cdc local status",
-        ) from None
-    except TimeoutError:
-        raise Unreachable(
-            f"Kafka at {kafka.get('bootstrap.servers')} does not answer", hint="cdc local status"
-        ) from None
-    if len(description.partitions) != 1:
-        raise Halted(
-            "partition-count",
-            f"topic {topic!r} has {len(description.partitions)} partitions; the order of a source needs exactly 1",
-            hint="cdc stream show",
-        )
-    # librdkafka prints the id in plain base64, Kafka itself in the URL-safe alphabet.
-    return Topic(topic, str(description.topic_id).translate({ord("+"): "-", ord("/"): "_"}), 1)
 
 
 class Stream:
@@ -120,7 +66,9 @@ class Stream:
             }
         )
         self._expected = 0
-        self._at_end = False
+        self._end: int | None = None
+        self._goal: int | None = None
+        self._held_since: float | None = None
         self._acknowledged = -1
         self._acknowledged_at = time.monotonic()
 
@@ -152,7 +100,7 @@ class Stream:
                 hint="cdc stream show",
             )
         self._consumer.assign([partition])
-        self._expected, self._at_end = position, False
+        self._expected, self._end, self._goal, self._held_since = position, None, None, None
 
     def read(self, limit: int = _PULL, timeout_s: float = _TIMEOUT_S) -> list[Record]:
         """The next records, in offset order, ``limit`` at most; empty when none came within ``timeout_s``. Gaps in
@@ -170,9 +118,9 @@ class Stream:
         for message in messages:
             failure = message.error()
             if failure is not None:
-                self._judge(failure)
+                self._judge(failure, message.offset())
                 continue
-            self._at_end = False
+            self._end = self._held_since = None
             offset: Any = message.offset()
             if offset < self._expected:
                 continue  # the client may deliver what it fetched before a rewind
@@ -195,7 +143,7 @@ class Stream:
         """
         self._confirmed_at = time.monotonic()
         try:
-            found = _describe(self._admin, self._kafka, self._topic.name, _CONFIRM_TIMEOUT_S)
+            found = described(self._admin, self._kafka, self._topic.name, _CONFIRM_TIMEOUT_S)
         except (Unreachable, ConfigError) as error:
             raise TransientError(str(error)) from None
         if found.id != self._topic.id:
@@ -212,14 +160,40 @@ class Stream:
                 self.confirm()
 
     def lag(self) -> int | None:
-        """Offsets between what was read and the end of the topic, as far as the client knows without asking."""
-        if self._at_end:
-            return 0
+        """Offsets between what was read and the end of the topic, as far as the client knows without asking. What an
+        open Kafka transaction holds back counts.
+        """
         try:
             _low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic.name, 0), cached=True)
         except KafkaException:
             return None
-        return max(0, int(high) - self._expected) if high >= 0 else None
+        read = self._expected if self._end is None else self._end
+        return max(0, int(high) - read) if high >= 0 else None
+
+    def caught_up(self) -> bool:
+        """Whether everything is read that the topic held when its stable end was first reached: also what was of a
+        Kafka transaction then that had not been committed, or whose commit was not marked in the topic yet.
+        """
+        if self._end is None:
+            return False
+        if self._goal is None:
+            self._goal = high_watermark(self._admin, self._topic.name)
+        return self._goal is not None and self._end >= self._goal
+
+    def held_back(self) -> int | None:
+        """Once, when an open Kafka transaction has kept this reader from what follows for :data:`HELD_S`: the offset
+        where it began.
+        """
+        if self._end is None or not self.lag():
+            self._held_since = None
+            return None
+        now = time.monotonic()
+        if self._held_since is None:
+            self._held_since = now
+        if now - self._held_since < HELD_S:
+            return None
+        self._held_since = float("inf")  # said
+        return self._end
 
     def acknowledged(self, warehouse: str) -> int | None:
         """The position that Kafka was told last, where it was told by this warehouse; None else.
@@ -250,11 +224,11 @@ class Stream:
         """Leave the broker."""
         self._consumer.close()
 
-    def _judge(self, error: Any) -> None:
+    def _judge(self, error: Any, offset: Any) -> None:
         code = error.code()
-        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - likewise
-            self._at_end = True
-        if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the client library's name for it
+        if code == KafkaError._PARTITION_EOF and offset != self._end:  # noqa: SLF001 - the client library's name
+            self._end, self._held_since = offset, None
+        if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - likewise
             raise Halted(
                 "position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc stream show"
             )
@@ -264,19 +238,3 @@ class Stream:
             raise TransientError(f"Kafka has no topic {self._topic.name!r} at the moment")
         if error.fatal():
             raise TransientError(f"Kafka: {error.name()}")
-
-
-def end_offsets(kafka: Mapping[str, str], topics: Iterable[str]) -> dict[str, int]:
-    """The end of partition 0 of each topic, best effort: what does not answer is absent."""
-    consumer = Consumer({**kafka, "group.id": "cdc-status", "log_level": "0", "socket.timeout.ms": "3000"})
-    ends: dict[str, int] = {}
-    try:
-        for topic in topics:
-            try:
-                _low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=3)
-            except KafkaException:
-                continue
-            ends[topic] = int(high)
-    finally:
-        consumer.close()
-    return ends

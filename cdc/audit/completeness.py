@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdc.audit.entries import JOINED, read
 from cdc.audit.instants import shown
 from cdc.audit.reading import Reading
+from cdc.entry import split_qualified_name
 from cdc.errors import NotFound
 
 _LOG = """
@@ -17,7 +18,11 @@ SELECT l.origin, l.size, s.complete_at, s.complete_seq,
        (SELECT e.ordered_at FROM audit.entry e WHERE e.log = l.log AND e.seq = audit.baseline(l.log))
   FROM audit.log l JOIN pipeline.stream s USING (log) WHERE l.log = %(log)s
 """
-_GAPS = f"SELECT e.seq, e.entry, b.body FROM {JOINED} WHERE e.log = %(log)s AND e.kind = 'gap' ORDER BY e.seq"
+_GAPS = f"""
+SELECT e.seq, e.entry, b.body FROM {JOINED}
+ WHERE e.log = %(log)s AND e.kind = 'gap' AND e.kind IN ('gap', 'baseline') ORDER BY e.seq
+"""  # said twice: the second is what the partial index is made with
+_READ_ANEW = "SELECT table_name, seq FROM audit.read_anew_since(%(log)s, %(seq)s)"
 _SUSPENDED = """
 SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table
  WHERE log = %(log)s AND suspended_code IS NOT NULL AND table_name = ANY(%(tables)s) ORDER BY 1
@@ -30,7 +35,11 @@ NOT_CHECKED = (
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records that are known to be missing: an entry of kind ``gap``. ``lost``: how many offsets, where it is known."""
+    """Records that are known to be missing: an entry of kind ``gap``. ``lost``: how many offsets, where it is known.
+
+    ``read_anew``: tables that were read anew after it, each with the entry that says so; ``asked``: those that the
+    answer is about. Both as Debezium names them.
+    """
 
     seq: int
     after: str
@@ -40,19 +49,31 @@ class Gap:
     by: str
     at: str
     lost: str | None
+    read_anew: Mapping[str, int] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
         told = {"reason": self.reason, "cause": self.cause, "by": self.by, "at": self.at, "lost": self.lost}
-        return {"seq": self.seq, "from": self.after, "through": self.through, **told}
+        read_anew = [{"table": table, "seq": seq} for table, seq in self.read_anew.items()]
+        return {"seq": self.seq, "from": self.after, "through": self.through, **told, "read_anew": read_anew}
 
     def sentence(self) -> str:
         """For people."""
         count = f"{self.lost} offsets" if self.lost is not None else "unknown how many"
         return (
             f"entry {self.seq:,}: {self.cause}, from {self.after} through {self.through}, {count} missing; accepted"
-            f" {self.at} by {self.by}: {self.reason}; current state may differ from the source since then"
+            f" {self.at} by {self.by}: {self.reason}; {self._state()}"
         )
+
+    def _state(self) -> str:
+        named = [table for table in self.read_anew if table in self.asked]
+        anew = f"read anew after it: {', '.join(f'{t} (entry {self.read_anew[t]:,})' for t in named)}"
+        if not named:
+            return "current state may differ from the source since then"
+        if len(named) == len(self.asked):
+            return f"{anew}; what happened to these rows in between is missing"
+        return f"{anew}; current state of the others may differ from the source since then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +154,11 @@ def completeness(reading: Reading, log: str, tables: Collection[str]) -> Complet
     if row is None:
         raise NotFound("no stream of that name", hint="cdc status")
     origin, size, complete_at, complete_seq, transaction, halted, seq, at = row
-    gaps = tuple(_gap(*found) for found in reading.rows(_GAPS, {"log": log}))
+    asked = frozenset(".".join(split_qualified_name(table)) for table in tables)
+    gaps = tuple(
+        replace(_gap(*found), read_anew=dict(reading.rows(_READ_ANEW, {"log": log, "seq": found[0]})), asked=asked)
+        for found in reading.rows(_GAPS, {"log": log})
+    )
     suspended = reading.rows(_SUSPENDED, {"log": log, "tables": sorted(tables)})
     baseline = None if seq is None else (seq, at)
     return Completeness(

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc replicate", "all sources, a process each; Ctrl-C ends in order"),
         ("cdc replicate trading", "one source; a second one stands by as a spare"),
         ("cdc replicate trading --until-caught-up", "end when the topic is in the warehouse"),
+        ("cdc replicate --log-format json", "a JSON object a line, for a log collector"),
     ),
     "cdc status": (
         ("cdc status", "owner, position, lag, complete through"),
@@ -42,6 +43,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc stream show": (("cdc stream show", "what has halted, why, and which command goes on; exit code 4"),),
     "cdc stream accept-gap": (
         ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
+    ),
+    "cdc stream rebaseline": (
+        ("cdc stream rebaseline trading --reason 'retention was too short, ticket 4711'", "all tables, read anew"),
+        ("cdc stream rebaseline trading public.orders --reason 'ticket 4711'", "one; also when nothing is halted"),
     ),
     "cdc quarantine list": (
         ("cdc quarantine list", "of all sources: coordinates, reason, table"),

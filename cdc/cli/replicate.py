@@ -21,6 +21,7 @@ from cdc.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
     from cdc.session import Settings
+    from cdc.telemetry import Form, Progress
 
 
 @click.command()
@@ -46,8 +47,16 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 1_000_000),
     help="Records that cannot be decoded within ten minutes, before the stream halts.",
 )
+@click.option(
+    "--log-format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines of the log on standard error: for people, or one JSON object a line.",
+)
 def replicate(
-    source: str | None, path: Path | None, until_caught_up: bool, batch_records: int, quarantine_limit: int
+    source: str | None, path: Path | None, until_caught_up: bool, batch_records: int, quarantine_limit: int, form: Form
 ) -> None:
     """Replicate SOURCE: Kafka → decode → protect → one commit per batch. Without SOURCE: all sources, a process each.
 
@@ -56,8 +65,8 @@ def replicate(
     """
     settings = config.load(path)
     if source is None:
-        sys.exit(_all(settings, until_caught_up, batch_records, quarantine_limit))
-    _one(settings, settings.source(source), until_caught_up, batch_records, quarantine_limit)
+        sys.exit(_all(settings, until_caught_up, batch_records, quarantine_limit, form))
+    _one(settings, settings.source(source), until_caught_up, batch_records, quarantine_limit, form)
 
 
 def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: bool, batch_records: int) -> Settings:
@@ -95,14 +104,31 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
 
 
 def _one(
-    settings: Config, source: SourceConfig, until_caught_up: bool, batch_records: int, quarantine_limit: int
+    settings: Config,
+    source: SourceConfig,
+    until_caught_up: bool,
+    batch_records: int,
+    quarantine_limit: int,
+    form: Form,
 ) -> None:
-    from cdc.replicator import Replicator
     from cdc.telemetry import Progress
 
-    needed = worker_settings(settings, source, until_caught_up=until_caught_up, batch_records=batch_records)
-    progress = Progress(source.name)
-    worker = Replicator(replace(needed, quarantine_limit=quarantine_limit), progress)
+    progress = Progress(source.name, topic=source.topic, form=form)
+    try:
+        needed = worker_settings(settings, source, until_caught_up=until_caught_up, batch_records=batch_records)
+        _run(replace(needed, quarantine_limit=quarantine_limit), progress)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if form == "text" or not isinstance(code, int):
+            raise
+        progress.failed(error)
+        sys.exit(code)
+
+
+def _run(needed: Settings, progress: Progress) -> None:
+    from cdc.replicator import Replicator
+
+    worker = Replicator(needed, progress)
     # A batch makes tens of thousands of objects and no cycle: looking for cycles as often as by default costs 5 %.
     gc.freeze()
     gc.set_threshold(500_000, 20, 100)
@@ -112,17 +138,15 @@ def _one(
     worker.run()
 
 
-def _all(settings: Config, until_caught_up: bool, batch_records: int, quarantine_limit: int) -> int:
+def _all(settings: Config, until_caught_up: bool, batch_records: int, quarantine_limit: int, form: Form) -> int:
     """One child process per source; a signal goes to all, the first failure ends all."""
     if not settings.sources:
         raise NotFound(f"{settings.path}: no [sources.…] to replicate")
     options = ["--config", str(settings.path), "--batch-records", str(batch_records)]
-    options += ["--quarantine-limit", str(quarantine_limit)]
+    options += ["--quarantine-limit", str(quarantine_limit), "--log-format", form]
     if until_caught_up:
         options.append("--until-caught-up")
-    for name in settings.unfinished:
-        click.echo(f"{name}: not replicated: it has no policy yet (cdc policy init {name})", err=True)
-    names = [name for name in settings.sources if name not in settings.unfinished]
+    names = _finished(settings, form)
     children = [subprocess.Popen([sys.executable, "-m", "cdc", "replicate", name, *options]) for name in names]
     stopping = False
 
@@ -141,3 +165,16 @@ def _all(settings: Config, until_caught_up: bool, batch_records: int, quarantine
                     child.send_signal(signal.SIGTERM)
         time.sleep(0.1)
     return max((child.returncode if child.returncode >= 0 else 1 for child in children), default=0)
+
+
+def _finished(settings: Config, form: Form) -> list[str]:
+    """The sources to replicate; says which are none yet."""
+    from cdc.telemetry import Progress
+
+    for name in settings.unfinished:
+        unfinished = f"not replicated: it has no policy yet (cdc policy init {name})"
+        if form == "text":
+            click.echo(f"{name}: {unfinished}", err=True)
+        else:
+            Progress(name, form=form).note(unfinished, "unfinished")
+    return [name for name in settings.sources if name not in settings.unfinished]

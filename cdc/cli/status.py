@@ -18,6 +18,7 @@ from cdc.errors import CdcError
 
 if TYPE_CHECKING:
     from cdc.config import Config
+    from cdc.topic import End, Held
     from cdc.warehouse.status import StreamStatus
 
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
@@ -60,12 +61,12 @@ def status(path: Path | None, output: str, watch: bool, every_s: float) -> None:
         raise SystemExit(4)
 
 
-def _look(settings: Config) -> tuple[list[StreamStatus], dict[str, int]]:
-    from cdc.stream import end_offsets
+def _look(settings: Config) -> tuple[list[StreamStatus], dict[str, End]]:
+    from cdc.topic import ends
     from cdc.warehouse.status import streams
 
     found = streams(settings.warehouse_auditor_dsn)
-    return found, end_offsets(settings.kafka, [stream.topic for stream in found])
+    return found, ends(settings.kafka, [stream.topic for stream in found])
 
 
 def _watch(settings: Config, output: str, every_s: float) -> None:
@@ -100,13 +101,16 @@ def _watch(settings: Config, output: str, every_s: float) -> None:
         time.sleep(every_s)
 
 
-def _document(stream: StreamStatus, end: int | None) -> dict[str, object]:
+def _document(stream: StreamStatus, end: End | None) -> dict[str, object]:
     from cdc.telemetry import instant
 
     document: dict[str, object] = asdict(stream)
     document["suspended"] = [asdict(each) | {"command": each.command(stream.log)} for each in stream.suspended]
     document["state"] = stream.state
-    document["lag"] = None if end is None else max(0, end - stream.position)
+    document["halted_command"] = _after(stream)
+    document["lag"] = None if end is None else max(0, end.high - stream.position)
+    held = _held(end)
+    document["held_back"] = held and asdict(held) | {"since": held.since.isoformat(timespec="milliseconds")}
     document["complete_through"] = instant(stream.complete_at) if stream.complete_at else None
     document["renewed_at"] = stream.renewed_at.isoformat() if stream.renewed_at else None
     if stream.quarantine is not None:
@@ -114,7 +118,7 @@ def _document(stream: StreamStatus, end: int | None) -> dict[str, object]:
     return document
 
 
-def _print(found: Sequence[StreamStatus], ends: Mapping[str, int], rates: Mapping[str, float] | None = None) -> None:
+def _print(found: Sequence[StreamStatus], ends: Mapping[str, End], rates: Mapping[str, float] | None = None) -> None:
     if not found:
         click.echo("no stream yet", err=True)
         click.echo("  → cdc connectors apply && cdc replicate", err=True)
@@ -126,13 +130,27 @@ def _print(found: Sequence[StreamStatus], ends: Mapping[str, int], rates: Mappin
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for stream in found:
-        _print_troubles(stream)
+        _print_troubles(stream, _held(ends.get(stream.topic)))
 
 
-def _row(stream: StreamStatus, ends: Mapping[str, int], rates: Mapping[str, float] | None) -> tuple[str, ...]:
+def _after(stream: StreamStatus) -> str | None:
+    """The command that goes on after the halt; None where there is none."""
+    from cdc.accepting import command_after
+
+    return None if stream.halted_code is None else command_after(stream.halted_code, stream.log)
+
+
+def _held(end: End | None) -> Held | None:
+    """What has kept the topic from advancing for longer than a commit can take."""
+    from cdc.topic import HELD_S
+
+    return end.held if end is not None and end.held is not None and end.held.seconds > HELD_S else None
+
+
+def _row(stream: StreamStatus, ends: Mapping[str, End], rates: Mapping[str, float] | None) -> tuple[str, ...]:
     from cdc.telemetry import instant
 
-    lag = f"{max(0, ends[stream.topic] - stream.position):,}" if stream.topic in ends else "Kafka away"
+    lag = f"{max(0, ends[stream.topic].high - stream.position):,}" if stream.topic in ends else "Kafka away"
     owner = stream.owner if stream.owned and stream.owner else "-"
     rate = () if rates is None else (f"{rates[stream.log]:,.0f}" if stream.log in rates else "-",)
     return (
@@ -141,14 +159,20 @@ def _row(stream: StreamStatus, ends: Mapping[str, int], rates: Mapping[str, floa
     )  # fmt: skip
 
 
-def _print_troubles(stream: StreamStatus) -> None:
+def _print_troubles(stream: StreamStatus, held: Held | None) -> None:
     if stream.halted_code:
         click.echo(f"{stream.log}: halted: {stream.halted_message}")
-        click.echo(f"  → cdc stream show {stream.log}")
+        click.echo(f"  → cdc stream show {stream.log}   (what is lost), then {_after(stream)}")
+    if held is not None:
+        click.echo(
+            f"{stream.log}: topic {stream.topic} is held back at offset {held.offset:,}, {held.offsets:,} offsets"
+            f" before its end, by a Kafka transaction open since {held.since.isoformat(timespec='seconds')}"
+        )
+        click.echo(f"  → {held.command}")
     for gap in stream.gaps:
         click.echo(
             f"{stream.log}: gap at entry {gap.seq:,} ({gap.cause}): from {gap.since} through {gap.through};"
-            " current state may differ from the source since then"
+            f" {gap.state}"
         )
     if stream.inside_transaction:
         click.echo(f"{stream.log}: current state is inside a transaction that has not ended")

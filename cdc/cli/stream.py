@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cdc import config
+from cdc.cli.accept_gap import accept_gap
 from cdc.cli.completion import sources
-from cdc.errors import Conflict, NotFound
+from cdc.cli.rebaseline import rebaseline
+from cdc.errors import NotFound
 
 if TYPE_CHECKING:
-    from cdc.gap import Gap
     from cdc.warehouse.halts import Halt
-
-_config = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.",
-)
-_LONGEST_REASON = 1000
-_source = click.argument("source", shell_complete=sources)
 
 
 @click.group()
@@ -35,7 +26,12 @@ def stream() -> None:
 
 @stream.command()
 @click.argument("source", required=False, shell_complete=sources)
-@_config
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.",
+)
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def show(source: str | None, path: Path | None, output: str) -> None:
     """Show the halt in force of SOURCE (without it: of every source), and the command that goes on.
@@ -67,7 +63,7 @@ def show(source: str | None, path: Path | None, output: str) -> None:
 
 
 def _document(halt: Halt) -> dict[str, object]:
-    from cdc.accepting import LOST
+    from cdc.accepting import LOST, command_after
 
     return {
         "stream": halt.log,
@@ -78,22 +74,14 @@ def _document(halt: Halt) -> dict[str, object]:
         "position": halt.position,
         "entries": halt.entries,
         "lost": LOST.get(halt.code),
-        "command": _command(halt),
+        "command": command_after(halt.code, halt.log),
     }
 
 
-def _command(halt: Halt) -> str:
-    from cdc.accepting import LOST
-
-    if halt.code in LOST or halt.code == "partition-count":
-        return f"cdc stream accept-gap {halt.log} --reason '…'"
-    return f"cdc replicate {halt.log}"
-
-
 def _told(halt: Halt) -> str:
-    from cdc.accepting import LOST
+    from cdc.accepting import LOST, command_after
 
-    command = _command(halt)
+    command = command_after(halt.code, halt.log)
     lines = [
         f"stream    {halt.log}",
         f"halted    {halt.message}",
@@ -106,47 +94,5 @@ def _told(halt: Halt) -> str:
     return "\n".join(lines)
 
 
-@stream.command("accept-gap")
-@_source
-@_config
-@click.option("--reason", required=True, help="Why going on is right; it stands in the log for ever.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def accept_gap(source: str, path: Path | None, reason: str, yes: bool) -> None:
-    """Go on after the halt of SOURCE, and record in its log what is missing.
-
-    Writes one entry of kind gap: cause, from, through, reason, who, when. Every later answer names it.
-    """
-    from cdc.accepting import LOST, Place, gap_of
-    from cdc.warehouse import lease
-    from cdc.warehouse.halts import accept, halt_in_force
-
-    if not reason.strip() or len(reason) > _LONGEST_REASON:
-        raise click.BadParameter(f"between 1 and {_LONGEST_REASON} characters", param_hint="--reason")
-    settings = config.load(path)
-    place = settings.source(source)
-    with closing(lease.connect(settings.warehouse_dsn, f"cdc gap {source}")) as connection:
-        halt = halt_in_force(connection, place.name)
-        if halt is None:
-            raise Conflict(f"stream {source} is not halted", hint="cdc status")
-        gap = gap_of(halt, Place(settings.kafka, place.topic))
-        click.echo(_plan(source, halt.message, gap, LOST[gap.cause], halt.entries), err=True)
-        if not yes:
-            if not sys.stdin.isatty():
-                raise Conflict("this asks, and there is no terminal to answer", hint="--yes, to go on without asking")
-            click.confirm("Go on?", abort=True, err=True)
-        seq = accept(connection, halt, place.topic, gap, reason)
-    click.echo(f"gap recorded as entry {seq:,} of {source}; start the worker: cdc replicate {source}", err=True)
-
-
-def _plan(source: str, message: str, gap: Gap, lost: str, entries: int) -> str:
-    count = "unknown" if gap.lost is None else f"{gap.lost:,}"
-    lines = [
-        f"halted    {message}",
-        f"will      write entry {entries:,} (gap) into the log of {source}: from {gap.since} through {gap.through}",
-        f"          and go on at offset {gap.going.position:,}",
-        f"lost      {lost} Count: {count}.",
-        "state     may differ from the source from here on",
-    ]
-    if gap.suspends is not None:
-        lines.append(f"          and the current state of {gap.suspends} stands still")
-    return "\n".join(lines)
+stream.add_command(accept_gap)
+stream.add_command(rebaseline)

@@ -149,6 +149,14 @@ def record_ownership(connection: psycopg2.extensions.connection, owned: Ownershi
         cursor.execute("SELECT audit.append_operation('stream-owned', %s)", (json.dumps(detail),))
 
 
+def follows_gap(connection: psycopg2.extensions.connection, owned: Ownership) -> bool:
+    """Whether the last entry of the log is a gap that a person has accepted."""
+    with connection, connection.cursor() as cursor:
+        last = owned.standing.edge.size - 1
+        cursor.execute("SELECT kind FROM audit.entry WHERE log = %s AND seq = %s", (owned.log, last))
+        return cursor.fetchone() == ("gap",)
+
+
 def release(connection: psycopg2.extensions.connection, log: str, epoch: int) -> None:
     """Give the stream up, so that a spare need not wait."""
     with connection, connection.cursor() as cursor:

@@ -29,8 +29,13 @@ _BY_HAND = {
 
 _GAPS = """
 SELECT e.log, e.seq, e.entry::json #>> '{content,cause}', e.entry::json #>> '{content,from}',
-       e.entry::json #>> '{content,through}'
-  FROM audit.entry e WHERE e.kind = 'gap' ORDER BY 1, 2
+       e.entry::json #>> '{content,through}',
+       ARRAY(SELECT r.table_name FROM audit.read_anew_since(e.log, e.seq) r),
+       (SELECT count(*) FROM pipeline.state_table t
+         WHERE t.log = e.log AND t.table_name NOT IN ('cdc.heartbeat', 'cdc.signal')
+           AND audit.debezium_name(t.table_name) NOT IN (
+               SELECT r.table_name FROM audit.read_anew_since(e.log, e.seq) r))
+  FROM audit.entry e WHERE e.kind = 'gap' AND e.kind IN ('gap', 'baseline') ORDER BY 1, 2
 """
 _QUARANTINED = """
 SELECT log, count(*), min(seq), min(recorded_at) FROM audit.entry WHERE kind = 'quarantined'
@@ -58,12 +63,24 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class KnownGap:
-    """Records that are known to be missing: current state may differ from the source since entry ``seq``."""
+    """Records that are known to be missing: current state may differ from the source since entry ``seq``, but for the
+    tables that were ``read_anew`` after it (as Debezium names them); ``unread``: how many were not.
+    """
 
     seq: int
     cause: str
     since: str
     through: str
+    read_anew: list[str]
+    unread: int
+
+    @property
+    def state(self) -> str:
+        """What it means for current state, in words."""
+        if not self.read_anew:
+            return "current state may differ from the source since then"
+        anew = f"{len(self.read_anew):,} tables were read anew after it"
+        return anew if not self.unread else f"{anew}; current state of {self.unread:,} others may differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +147,8 @@ def streams(dsn: str) -> list[StreamStatus]:
             for log, table, code, message, seq in cursor.fetchall():
                 found[log].suspended.append(Suspension(table, code, message, seq))
             cursor.execute(_GAPS)
-            for log, seq, cause, since, through in cursor.fetchall():
-                found[log].gaps.append(KnownGap(seq, cause, since, through))
+            for log, *gap in cursor.fetchall():
+                found[log].gaps.append(KnownGap(*gap))
             cursor.execute(_QUARANTINED)
             for log, records, seq, since in cursor.fetchall():
                 if log in found:

@@ -1,6 +1,7 @@
 -- How far is a log complete, what is known to be missing, and which tables' current state stands still?
 -- Run:    psql "$AUDITOR_DSN" -v source=trading -f sql/audit/completeness.sql
 -- Shows:  first the log, then its gaps (no line: no known gap), then suspended tables (no line: none).
+-- `read_anew`: tables that were read anew at the source after the gap; current state of the others may differ from it.
 -- Limit:  complete means everything that Debezium delivered. `known_since`: from that entry on an absent row is absent, before it unknown.
 SELECT l.origin, l.size AS entries, audit.instant(s.complete_at) AS complete_through, s.complete_seq, audit.baseline(l.log) AS known_since_seq,
        (SELECT audit.instant(e.ordered_at) FROM audit.entry e WHERE e.log = l.log AND e.seq = audit.baseline(l.log)) AS known_since,
@@ -8,7 +9,8 @@ SELECT l.origin, l.size AS entries, audit.instant(s.complete_at) AS complete_thr
   FROM audit.log l JOIN pipeline.stream s USING (log) WHERE l.log = :'source';
 
 SELECT e.seq, audit.readable(e.entry) #>> '{content,from}' AS "from", audit.readable(e.entry) #>> '{content,through}' AS through,
-       audit.readable(e.entry) #>> '{content,reason}' AS reason
+       audit.readable(e.entry) #>> '{content,reason}' AS reason,
+       ARRAY(SELECT r.table_name FROM audit.read_anew_since(e.log, e.seq) r) AS read_anew
   FROM audit.entry e WHERE e.log = :'source' AND e.kind = 'gap' ORDER BY e.seq;
 
 SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table WHERE log = :'source' AND suspended_code IS NOT NULL ORDER BY table_name;

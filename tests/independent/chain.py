@@ -31,6 +31,7 @@ class Rows:
         self._truncated: dict[str, int] = {}
         self._complete = False  # once the initial snapshot is: an absent row is absent, no longer unknown
         self._copies: dict[str, Counter[str]] = {}
+        self._counted: dict[str, Counter[str]] = {}  # copies when the re-snapshot began
         self._gap = -1
         self._pairs: dict[str, set[tuple[str, str, str]]] = {}
         self._snapshot: tuple[int, set[str]] | None = None  # a re-snapshot under way: where it began, what it has read
@@ -57,6 +58,7 @@ class Rows:
         elif kind == "truncate" and "replay_of" not in entry:
             self._truncated[table] = int(entry["seq"])
             self._copies.pop(table, None)
+            self._counted.pop(table, None)
         elif kind == "change":
             pair = (table, entry["schema"], entry["plan"])
             self._pairs.setdefault(table, set()).add(pair)
@@ -73,6 +75,7 @@ class Rows:
         notification, detail = entry["content"]["notification"], entry["content"]["detail"]
         if notification == "STARTED":
             self._snapshot = (int(entry["seq"]), set())
+            self._counted = {table: Counter(copies) for table, copies in self._copies.items()}
         elif notification == "TABLE_SCAN_COMPLETED":
             if self._snapshot and detail.get("status") == "SUCCEEDED":
                 self._snapshot[1].add(detail["scanned_collection"])
@@ -86,9 +89,10 @@ class Rows:
         if self._shown is None or self._shown[0] != entry["offset"] or ".".join(parts) not in self._shown[2]:
             return ["an absent row without a re-snapshot that has read its table"]
         if isinstance(key, str):
-            copies = self._copies.setdefault(table, Counter())
-            copies[key] -= int(entry["content"]["copies"])
-            return ["copies are absent that the log does not have"] if copies[key] < 0 else []
+            copies, stated = self._copies.setdefault(table, Counter()), int(entry["content"]["copies"])
+            copies[key] -= stated
+            known = stated == self._counted.get(table, Counter())[key] and (stated > 0 or self._gap >= 0)
+            return [] if known else ["not the copies that the log had when the re-snapshot began"]
         where = (table, canonical.write(key))
         last = self._latest.get(where)
         if last is None or last.image is None or last.seq <= self._truncated.get(table, -1) or last.seq > self._shown[1]:

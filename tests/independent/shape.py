@@ -114,7 +114,7 @@ def _absent(entry: dict, present: set[str]) -> list[str]:
     own = {"content", "flags"} if keyless else {"prev", "version"}
     if present & {"content", "flags", "prev", "version"} != own or entry.get("flags", ["keyless"]) != ["keyless"]:
         return ["members of a row with a key and without one are mixed"]
-    if keyless and not (set(entry["content"]) == {"copies"} and re.fullmatch("[1-9][0-9]*", str(entry["content"]["copies"]))):
+    if keyless and not (set(entry["content"]) == {"copies"} and re.fullmatch("-?[1-9][0-9]*", str(entry["content"]["copies"]))):
         return ["content is not a number of copies"]
     return []
 

@@ -136,3 +136,45 @@ def test_a_suspended_table_has_its_absent_rows_in_the_log_alone(warehouse_databa
     assert rows(warehouse_database, "trading.items", "id", "note") == {("1", "a"): 1, ("2", "a"): 1, ("3", "a"): 1}
     assert query(warehouse_database.auditor_dsn, "SELECT count(*) FROM audit.entry WHERE kind = 'absent' AND table_name = 'public.items'") == [(1,)]
     sound(warehouse_database)
+
+
+def interrupted() -> Feed:
+    """The first snapshot; a signal; the re-snapshot that it asked for begins inside the signal's own transaction."""
+    feed = Feed()
+    feed.notify("STARTED")
+    feed.snapshot(ITEMS, [item(1), item(2)])
+    feed.notify("COMPLETED")
+    feed.begin()
+    feed.row(ITEMS, "c", None, item(3))
+    feed.row(SIGNAL, "c", None, {"id": "s", "type": "execute-snapshot", "data": "{}"})
+    transaction, feed._transaction = feed._transaction, None
+    feed.notify("STARTED")
+    feed.snapshot(ITEMS, [item(number) for number in range(3, 40)])
+    feed.notify("COMPLETED")
+    feed._transaction = transaction
+    feed.end()
+    feed.begin()
+    feed.row(ITEMS, "u", item(3), item(3, "b"))
+    feed.end()
+    return feed
+
+
+def test_a_re_snapshot_inside_a_transaction_is_committed_in_batches_and_gives_the_same_bytes(warehouse_cluster):
+    found = []
+    for limit in (10_000, 5, 3):
+        database = warehouse_cluster.fresh_database("absent", template="warehouse")
+        with worker(database, CLEAR) as it:
+            records = interrupted().records
+            for at in range(0, len(records), limit):
+                it.bring(records[at : at + limit], limit)
+                assert len(it.worker._events) <= limit
+        found.append(log(database))
+        sound(database)
+        assert rows(database, "trading.items", "id") == Counter([(str(number),) for number in range(3, 40)])
+        warehouse_cluster.drop(database)
+    assert found[0] == found[1] == found[2]
+    entries = [json.loads(text) for _, text, _, _ in found[0]]
+    (end,) = [entry for entry in entries if entry["kind"] == "end"]
+    assert end["transaction"]["end"]["count"] == "2"
+    signal = next(entry for entry in entries if entry.get("table") == "cdc.signal" and entry["kind"] == "change")
+    assert "end" not in signal["transaction"]

@@ -47,7 +47,8 @@ class Changes:
         table.reach(seq)
         if type(entry["key"]) is str:
             cause = self.snapshots.fault(entry, None)
-            taken = table.take(seq, key, entry["content"]["copies"])
+            copies = entry["content"]["copies"]
+            taken = table.take(seq, key, copies) and (self.continuity.gap >= 0 or not str(copies).startswith("-"))
             faults = [cause, None if taken else "it takes away copies that the log does not have"]
         else:
             head = table.rows.heads.get(key)

@@ -8,7 +8,7 @@ from cdc.local.demo.claims import ask, standing
 from cdc.local.demo.stage import SOURCES, Stage
 from cdc.local.demo.traffic import Traffic
 from cdc.local.workload import WorkloadSummary
-from cdc.stream import end_offsets
+from cdc.topic import ends
 
 
 def settle(stage: Stage, traffic: Traffic) -> dict[str, WorkloadSummary]:
@@ -17,9 +17,10 @@ def settle(stage: Stage, traffic: Traffic) -> dict[str, WorkloadSummary]:
     stage.checks.clear()
     for source in SOURCES:
         stage.wait(_captured(stage, source), f"the capture of {source}")
-    ends = end_offsets(stage.settings.kafka, [stage.settings.sources[source].topic for source in SOURCES])
+    found_ends = ends(stage.settings.kafka, [stage.settings.sources[source].topic for source in SOURCES])
     for source in SOURCES:
-        stage.wait(_reached(stage, source, ends[stage.settings.sources[source].topic]), f"the end of {source}")
+        end = found_ends[stage.settings.sources[source].topic].high
+        stage.wait(_reached(stage, source, end), f"the end of {source}")
     took = [worker.stop() for worker in stage.workers.values()]
     found = {source: standing(stage.settings, source) for source in SOURCES}
     held = "; ".join(f"{source} {one.records:,} records, {one.size:,} entries" for source, one in found.items())
