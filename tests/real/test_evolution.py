@@ -254,6 +254,28 @@ def test_renamed_recreated_and_dropped_tables(own: Own) -> None:
     held = {table: own.warehouse.query(f'SELECT count(*) FROM "{own.name}".{table}') for table in ("moved", "renamed", "fresh")}
     # As docs/operations.md says: no row change tells of a table that is dropped or renamed.
     assert held == {"moved": [(2,)], "renamed": [(1,)], "fresh": [(2,)]}
+    found = {(each["table"], each["code"], each["column"], each["rows"]) for each in _drift(own, code=6)}
+    assert ("public.moved", "table-gone", None, 2) in found
+    assert not {each for each in found if each[0] in {"public.renamed", "public.fresh"}}
+
+
+def _drift(own: Own, code: int | None = None) -> list[dict]:
+    return json.loads(own.cdc("connectors", "drift", own.name, "--output", "json", code=code).stdout)["drift"]
+
+
+def test_what_no_row_change_tells_is_named_until_the_table_is_read_anew(own: Own) -> None:
+    own.run(
+        "CREATE TABLE quiet (id int PRIMARY KEY, n text)", "ALTER TABLE quiet REPLICA IDENTITY FULL",
+        "INSERT INTO quiet SELECT g, g::text FROM generate_series(1, 4) g", "ALTER TABLE quiet ADD COLUMN plain text, ADD COLUMN d text DEFAULT 'x'",
+        "ALTER TABLE quiet ALTER COLUMN n TYPE int USING n::int * 10", "UPDATE quiet SET d = 'y' WHERE id = 1",
+    )  # fmt: skip
+    own.drain()
+    own.cdc("rebuild", own.name, "quiet")
+    found = {(each["code"], each["column"], each["rows"]) for each in _drift(own, code=6) if each["table"] == "public.quiet"}
+    assert found == {("column-default", "d", 3), ("column-retyped", "n", 3)}
+    _read_anew(own, "quiet")
+    assert [each for each in _drift(own) if each["table"] == "public.quiet"] == []
+    assert own.warehouse.query(f'SELECT count(*), count(d), count(plain) FROM "{own.name}".quiet') == [(4, 4, 0)]
 
 
 KEYS = {
@@ -278,16 +300,21 @@ def test_a_changed_key_is_rebuilt_under_load(own: Own, case: str) -> None:
     _same(own, "id", "v", table="other")
 
 
+def _read_anew(own: Own, table: str) -> None:
+    """As docs/operations.md says."""
+    own.run(f"INSERT INTO cdc.signal VALUES ('{table}', 'execute-snapshot', '{{\"type\": \"blocking\", \"data-collections\": [\"public.{table}\"]}}')")
+    ends = time.monotonic() + 120
+    while "COMPLETED" not in {row[0] for row in own.warehouse.query(ANEW, (own.name,))}:
+        assert time.monotonic() < ends
+        own.drain()
+
+
 def test_a_surrogate_key_is_refused_until_the_table_is_read_anew(own: Own) -> None:
     own.run("ALTER TABLE small ADD COLUMN uid bigserial PRIMARY KEY", "INSERT INTO small VALUES (10, 'k')")
     own.drain()
     assert _suspended(own)["public.small"] == "key-changed"
     assert "new key of 2 rows: column uid is NULL in them, or newer" in own.cdc("rebuild", own.name, "small", code=4).stderr
-    own.run("INSERT INTO cdc.signal VALUES ('anew-1', 'execute-snapshot', '{\"type\": \"blocking\", \"data-collections\": [\"public.small\"]}')")
-    ends = time.monotonic() + 120
-    while "COMPLETED" not in {row[0] for row in own.warehouse.query(ANEW, (own.name,))}:
-        assert time.monotonic() < ends
-        own.drain()
+    _read_anew(own, "small")
     own.cdc("rebuild", own.name, "small")
     assert "public.small" not in _suspended(own)
     _same(own, "id", "v", table="small")
