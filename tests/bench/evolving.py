@@ -8,11 +8,12 @@ schema change. The clock is the warehouse's, one reading for each commit (``reco
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cdc.local.stack import Stack
@@ -48,16 +49,20 @@ SELECT extract(epoch FROM recorded_at)::float8, count(*) FILTER (WHERE kind = 's
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Seconds between commits: ``usual`` ones, and for each schema change the longer of those before and after its commit."""
+    """Seconds between commits: ``usual`` ones, and for each schema change those before and after its commit."""
 
     stream: str
     usual: tuple[float, ...]
-    around: tuple[float, ...]
+    around: tuple[tuple[float, float], ...]
 
     @property
     def batch(self) -> float:
         """How long a batch takes, in the middle."""
         return statistics.median(self.usual)
+
+    def pause(self, change: int) -> float:
+        """What the gaps around a schema change have more than two usual ones of the same drain."""
+        return sum(self.around[change]) - 2 * self.batch
 
 
 def main() -> None:
@@ -66,14 +71,16 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path(".cdc-bench"), help="folder of the stack")
     parser.add_argument("--rows", type=int, default=12_000, help="rows of the table; each slice changes all of them once")
     parser.add_argument("--rounds", type=int, default=3, help="drains of each stream")
-    parser.add_argument("--keep", action="store_true", help="leave the stack running for the next run")
+    parser.add_argument("--keep", action="store_true", help="leave stack and filled streams for the next run")
     given = parser.parse_args()
     stack = Stack(given.state)
     stack.up(say)
     try:
         report(stack, given.rows, given.rounds)
     finally:
-        if not given.keep:
+        if given.keep:
+            stack.down(say)
+        else:
             stack.reset(say)
 
 
@@ -99,8 +106,10 @@ def report(stack: Stack, rows: int, rounds: int) -> None:
     other = [gap for run in runs[changing.name] for gap in run.usual]
     line("with them, those of no schema change", other, statistics.median(usual))
     for kind in dict.fromkeys(kind for kind, _ in DDL):
-        around = [run.around[n] for run in runs[changing.name] for n, (name, _) in enumerate(DDL) if name == kind]
-        line(kind, around, statistics.median(usual))
+        of_kind = [(run, n) for run in runs[changing.name] for n, (name, _) in enumerate(DDL) if name == kind]
+        line(f"{kind}: the longer one", [max(run.around[n]) for run, n in of_kind], statistics.median(usual))
+        line(f"{kind}: pause", [run.pause(n) for run, n in of_kind], statistics.median(usual))
+    print("\nPause: both gaps around the commit of a schema change, less two usual ones of the same drain.")
 
 
 def line(name: str, gaps: Sequence[float], batch: float) -> None:
@@ -111,6 +120,13 @@ def line(name: str, gaps: Sequence[float], batch: float) -> None:
 
 def filled(stack: Stack, name: str, rows: int, ddl: Sequence[tuple[str, str]]) -> Filled:
     """A stream of its own: the rows, then as many slices of changes as there are schema changes, each after one of them."""
+    kept = stack.state / "bench" / f"{name}.json"
+    kept.parent.mkdir(exist_ok=True)
+    if kept.exists():
+        stream = Filled(**json.loads(kept.read_text()))
+        if stream.changes == rows * (1 + len(DDL)):
+            return stream
+        raise SystemExit(f"{kept} is of another number of rows: remove {stack.state} or ask for as many")
     say(f"filling {name}")
     with ConnectClient(stack.addresses().connect_url) as client:
         database(stack, name)
@@ -126,7 +142,9 @@ def filled(stack: Stack, name: str, rows: int, ddl: Sequence[tuple[str, str]]) -
         source.close()
         end = captured(stack, name)
         client.stop(name)
-    return Filled(name, SIZE, rows * (1 + len(DDL)), 0, end, 1)
+    stream = Filled(name, SIZE, rows * (1 + len(DDL)), 0, end, 1)
+    kept.write_text(json.dumps(asdict(stream)))
+    return stream
 
 
 def drained(stack: Stack, stream: Filled) -> Gaps:
@@ -152,7 +170,7 @@ def gaps(stream: str, commits: Sequence[tuple[float, int]]) -> Gaps:
     changed = {n for n, (_, versions) in enumerate(commits) if versions and n >= WARM}
     near = changed | {n + 1 for n in changed}
     usual = [gap for n, gap in enumerate(before, 1) if n not in near and WARM <= n < len(commits) - 1]
-    around = [max(before[n - 1 : n + 1]) for n in sorted(changed) for _ in range(commits[n][1])]
+    around = [(before[n - 1], before[n]) for n in sorted(changed) for _ in range(commits[n][1])]
     return Gaps(stream, tuple(usual), tuple(around))
 
 

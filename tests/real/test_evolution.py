@@ -292,6 +292,7 @@ def test_a_changed_key_is_rebuilt_under_load(own: Own, case: str) -> None:
         own.run(*KEYS[case], "UPDATE other SET v = 'changed' WHERE id = 1")
         load.go_on(50)
         _until(lambda: _suspended(own).get("public.other") == "key-changed")
+        assert f"cdc rebuild {own.name} public.other" in own.cdc("status").stdout
         done = json.loads(own.cdc("rebuild", own.name, "other", "--output", "json").stdout)
         assert done["code"] == "key-changed"
         load.go_on(50)

@@ -112,6 +112,27 @@ def test_rows_of_another_key_are_found_under_the_new_one(warehouse_database, key
     _sound(warehouse_database)
 
 
+@pytest.mark.parametrize("key", [("alt",), ()], ids=["another", "none"])
+def test_a_key_that_goes_with_its_column(warehouse_database, key):
+    """``ALTER TABLE … DROP COLUMN id, ADD PRIMARY KEY (alt)``, and one without a key after it."""
+    other = Table("public", "t", T.columns[1:], key)
+    rows = [_row(n, hidden=None) for n in (1, 2, 3)]
+    cut = [{name: value for name, value in row.items() if name != "id"} for row in rows]
+    feed = Feed()
+    with worker(warehouse_database, PLAN) as it:
+        it.bring(_change(feed, *((T, "c", None, row) for row in rows)))
+        it.bring(_change(feed, (other, "u", cut[0], {**cut[0], "v": "since"}), (other, "d", cut[1], None)))
+    assert _suspended(warehouse_database) == "key-changed"
+    _rebuilt(warehouse_database)
+    assert _held(warehouse_database, "alt", "v") == Counter({("2", "since"), ("4", "v")})
+    _sound(warehouse_database)
+    with worker(warehouse_database, PLAN) as it:
+        it.bring(_change(feed, (other, "d", cut[2], None), (other, "c", None, cut[1])))
+        assert it.projections.suspended == {}
+    assert _held(warehouse_database, "alt", "v") == Counter({("2", "since"), ("3", "v")})
+    _sound(warehouse_database)
+
+
 def test_a_table_that_gets_a_key_and_had_copies(warehouse_database):
     none = replace(T, key=())
     feed = Feed()
