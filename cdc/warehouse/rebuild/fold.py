@@ -12,7 +12,7 @@ from cdc.errors import Conflict
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
 from cdc.warehouse.rebuild.making import Making, versions
-from cdc.warehouse.rebuild.rekey import Rekeying, counting
+from cdc.warehouse.rebuild.rekey import Rekeying, counted_by
 from cdc.warehouse.rebuild.shape import Renderer, UnfitError, Version, decode, keyless_key
 
 STRETCH = 20_000
@@ -41,9 +41,19 @@ _Row = list[Any]
 
 
 class Fold:
-    """Folds entries into one table in the making. One object per attempt."""
+    """Folds entries into one table in the making. One object per attempt.
 
-    def __init__(self, cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[Any, Version]) -> None:
+    ``counting``: the version whose columns make the row keys of the rows without a key that are counted now, once it
+    is known. The object of the next attempt takes it over.
+    """
+
+    def __init__(
+        self,
+        cursor: psycopg2.extensions.cursor,
+        making: Making,
+        known: Mapping[Any, Version],
+        counting: Version | None = None,
+    ) -> None:
         self._cursor = cursor
         self.making = making
         self._known = known
@@ -52,7 +62,7 @@ class Fold:
         self._truncated = making.truncated_through
         self._last = making.last
         self._key = (known[making.last] if making.last else making.target).key
-        self._counting: Version | None = None
+        self.counting = counting
 
     def step(self, size: int) -> Making:
         """Fold the next stretch of a log of ``size`` entries.
@@ -119,15 +129,15 @@ class Fold:
         """The change ``seq`` is the first under another key."""
         self._write()
         was = None if self._key else self._counted_by(seq)
-        self._key, self._counting = now.key, None
+        self._key, self.counting = now.key, None
         by = now if now.key else self._counted_by(seq)
         Rekeying(self._cursor, self.making, self._known, seq, self._truncated).run(was, by)
 
     def _counted_by(self, seq: int) -> Version:
         """The version whose columns make the row keys of rows without a key, where ``seq`` is counted."""
-        if self._counting is None:
-            self._counting = counting(self._cursor, self.making, self._known, seq)
-        return self._counting
+        if self.counting is None:
+            self.counting = counted_by(self._cursor, self.making, self._known, seq)
+        return self.counting
 
     def _refuse_without_key(self, renderer: Renderer, seq: int) -> None:
         if not self._key and not self._counted_by(seq).names.isdisjoint(renderer.lacks):

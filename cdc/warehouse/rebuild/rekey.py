@@ -69,7 +69,7 @@ class UnknownKeyError(Exception):
     """An image does not tell the row's new key. Names the column and the cause, never a value."""
 
 
-def counting(cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[Any, Version], seq: int) -> Version:
+def counted_by(cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[Any, Version], seq: int) -> Version:
     """The version whose columns make the row keys of the rows without a key that are counted up to entry ``seq``."""
     if not any(version.key for version in known.values()):
         return making.target

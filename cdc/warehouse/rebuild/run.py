@@ -146,6 +146,7 @@ def _fold(
     """Fold until at most ``close`` entries are missing of those that there were at the last look; none, where rows have
     not got the key of today yet: keying them anew is no work for the swap.
     """
+    counting = None
     while True:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT size FROM audit.log WHERE log = %s", (making.log,))
@@ -155,7 +156,8 @@ def _fold(
             if size - 1 - making.through <= (close if settled else 0):
                 return making
             observe("fold")
-            making = Fold(cursor, making, known).step(size)
+            fold = Fold(cursor, making, known, counting)
+            making, counting = fold.step(size), fold.counting
         told(making.through + 1, size)
 
 
