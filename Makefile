@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo picture test check lint unit bench fuzz clean
+.PHONY: help setup demo picture test check lint unit bench pauses fuzz clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +40,9 @@ unit: $(STAMP) ## Unit tests only
 
 bench: $(STAMP) ## How fast one stream is drained, against Debezium and a bare floor (about 15 minutes, nothing else running)
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+pauses: $(STAMP) ## What a schema change costs a stream under full load (about 5 minutes, nothing else running)
+	@$(BIN)/python -m tests.bench.evolving $(BENCH)
 
 fuzz: $(STAMP) ## Random schemas and changes, source against warehouse: make fuzz FUZZ="--schemas 2000 --seed 7"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)

@@ -63,6 +63,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc connectors apply", "all that are configured"),
         ("cdc connectors apply trading --timeout 300", "one, and wait up to five minutes for it"),
     ),
+    "cdc connectors drift": (
+        ("cdc connectors drift", "tables that are gone at a source, defaults and conversions that no row change told"),
+        ("cdc connectors drift trading --output json", "of one source, for a program"),
+    ),
     "cdc connectors list": (("cdc connectors list", "what runs, what failed and why, what is absent"),),
     "cdc policy init": (
         ("cdc policy init shop", "from the catalog: keys clear or tokens, the rest sealed"),

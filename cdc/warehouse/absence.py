@@ -11,10 +11,12 @@ from cdc.copytext import NULL, escape
 from cdc.entry import state_column
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
+from cdc.warehouse.refusal import StateRefused
 from cdc.warehouse.sqlstate import classify
 
 _STATE = """
-SELECT state_schema, state_name, keyless, columns, key FROM pipeline.state_table WHERE log = %s AND table_name = %s
+SELECT state_schema, state_name, keyless, columns, key, rekeyed FROM pipeline.state_table
+ WHERE log = %s AND table_name = %s
 """
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_absent (_key text COLLATE "C", _version bigint, _seq bigint, _copies bigint)
@@ -45,7 +47,11 @@ def unseen(connection: psycopg2.extensions.connection, log: str) -> list[Unseen]
 
 
 def apply_absent(cursor: psycopg2.extensions.cursor, log: str, absent: Sequence[Absent]) -> None:
-    """Mark rows deleted; of rows without a key take the copies away that were counted before the re-snapshot."""
+    """Mark rows deleted; of rows without a key take the copies away that were counted before the re-snapshot.
+
+    Raises:
+        StateRefused: rows from before the table lost its key are among them, and which copies they are is not known.
+    """
     if not absent:
         return
     cursor.execute(_STAGE)
@@ -57,7 +63,9 @@ def apply_absent(cursor: psycopg2.extensions.cursor, log: str, absent: Sequence[
         found = cursor.fetchone()
         if found is None:
             continue
-        schema, name, keyless, columns, key = found
+        schema, name, keyless, columns, key, rekeyed = found
+        if keyless and rekeyed and any(row.version is not None for row in rows):
+            raise StateRefused(table, "key-changed", "a re-snapshot counted anew what it had before it lost its key")
         cursor.execute("DELETE FROM stage_absent")
         copy(cursor, "stage_absent", "".join(_line(row) for row in rows).encode())
         relation = f"{quoted(schema)}.{quoted(name)}"

@@ -49,6 +49,7 @@ class StateTable:
     """A state table as it is: ``columns`` maps each column to its type and protection.
 
     ``as_text``: those that hold text in its place, because a value of an older version was none of that type.
+    ``rekeyed``: its key changed, so a row may show an entry that has another row key.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StateTable:
     key: tuple[str, ...]
     columns: dict[str, tuple[str, str]]
     as_text: frozenset[str] = frozenset()
+    rekeyed: bool = False
 
 
 class Projections:
@@ -73,17 +75,18 @@ class Projections:
     def _load(self) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(
-                "SELECT table_name, state_name, keyless, key, columns, suspended_code, suspended_message"
+                "SELECT table_name, state_name, keyless, key, columns, rekeyed, suspended_code, suspended_message"
                 " FROM pipeline.state_table WHERE log = %s",
                 (self._log,),
             )
-            for table, name, keyless, key, columns, code, message in cursor.fetchall():
+            for table, name, keyless, key, columns, rekeyed, code, message in cursor.fetchall():
                 self._tables[table] = StateTable(
                     name,
                     keyless,
                     tuple(key),
                     {c["name"]: (c.get("declared", c["type"]), c["protect"]) for c in columns},
                     frozenset(c["name"] for c in columns if "declared" in c),
+                    rekeyed,
                 )
                 if code is not None:
                     self.suspended[table] = (code, message)
@@ -115,12 +118,13 @@ class Projections:
         known = dict(state.columns) if state else {}
         wanted = known | {column.name: (column.type, column.protect) for column in table.state_columns}
         if state is None or state.columns != wanted:
-            as_text = state.as_text if state else frozenset()
+            as_text, rekeyed = (state.as_text, state.rekeyed) if state else (frozenset[str](), False)
             columns = listed(wanted, as_text)
             if not self._define(table, columns):
                 self.suspended[table.table] = ("column-changed", "a column was widened that a view of yours depends on")
                 return
-            self._tables[table.table] = StateTable(state_name(table), table.keyless, table.version.key, wanted, as_text)
+            made = StateTable(state_name(table), table.keyless, table.version.key, wanted, as_text, rekeyed)
+            self._tables[table.table] = made
             self._changed[table.table] = columns
         self._ready[table.table] = table  # alone: when an earlier version comes back, columns have gone since
 
@@ -154,13 +158,13 @@ class Projections:
 
     def heads(self, table: str, keys: list[str]) -> dict[str, tuple[int, int]]:
         """Version and seq of the newest version of these rows: from their state (tombstones included), or, while that
-        is suspended, from the log.
+        is suspended, or where its rows were keyed anew, from the log.
         """
         state = self._tables.get(table)
         found: dict[str, tuple[int, int]] = {}
         try:
             with self._connection.cursor() as cursor:
-                if state is not None and table not in self.suspended:
+                if state is not None and not state.rekeyed and table not in self.suspended:
                     relation = f"{quoted(self._log + '_state')}.{quoted(state.name)}"
                     cursor.execute(
                         f"SELECT _key, _version, _seq FROM {relation.replace('%', '%%')} WHERE _key = ANY(%s)",

@@ -23,7 +23,6 @@ SELECT log, table_name, suspended_code, suspended_message, suspended_seq
 """
 _BY_HAND = {
     "too-many-columns": "no state table holds it; cdc audit as-of and history answer from the log",
-    "key-changed": "no command makes its state again; cdc audit as-of and history answer from the log",
 }
 """Suspensions that a rebuild does not end by itself."""
 

@@ -91,6 +91,16 @@ class Target:
         finally:
             connection.close()
 
+    def commits(self, statement: str) -> list[tuple[float, int]]:
+        """Rows of the statement, asked with the log's name: one for each commit."""
+        connection = psycopg2.connect(self.dsn(self._stack.addresses().warehouse_admin_dsn))
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, (self._filled.name,))
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
     def changes(self) -> int:
         """Row changes in the log."""
         (changes,) = self.ask("SELECT count(*) FROM audit.entry WHERE kind = 'change' AND table_name = 'public.trades'")

@@ -75,7 +75,7 @@ def fill(stack: Stack, size: int, changes: int, columns: int = TRADES) -> Filled
         client.stop(name)
         _changes(stack, name, size, changes)
         client.resume(name)
-        end = _captured(stack, name)
+        end = captured(stack, name)
         records, seconds = _measured(stack, name, end, changes)
         client.stop(name)
     filled = Filled(name, size, changes, records, end, seconds, columns)
@@ -122,7 +122,7 @@ def _changes(stack: Stack, name: str, size: int, changes: int) -> None:
     connection.close()
 
 
-def _captured(stack: Stack, name: str) -> int:
+def captured(stack: Stack, name: str) -> int:
     """Wait until the slot has confirmed all that was committed; returns the end of the topic."""
     connection = admin(stack, name)
     with connection.cursor() as cursor:

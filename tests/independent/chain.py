@@ -36,7 +36,8 @@ class Rows:
         self._pairs: dict[str, set[tuple[str, str, str]]] = {}
         self._snapshot: tuple[int, set[str]] | None = None  # a re-snapshot under way: where it began, what it has read
         self._shown: tuple[str, int, set[str]] | None = None  # the one that has ended: at which offset
-        self._unread: dict[str | None, int] = {}  # table → its last quarantined entry; None: of any table
+        self._unread: dict[str | None, int] = {}  # table → its last quarantined entry, or the change with which its key became another; None: of any table
+        self._keys: dict[str, list[str]] = {}
         self._torn = False  # the record before was quarantined
         self._moving: dict | None = None  # the delete of a key change, until its create
 
@@ -65,6 +66,9 @@ class Rows:
             found = self._judge_images(entry, schemas[pair])
             if "replay_of" in entry:  # recorded, not applied
                 return found
+            if self._keys.setdefault(table, schemas[pair]["key"]) != schemas[pair]["key"]:  # rows from before have row keys of another kind
+                self._unread[table] = int(entry["seq"])
+            self._keys[table] = schemas[pair]["key"]
             if isinstance(entry["key"], str):
                 return found + self._judge_copies(entry)
             return found + self._judge_key_change(entry) + self._judge_version(entry, pair, schemas)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from random import Random
 
 import psycopg2
@@ -329,17 +328,6 @@ def test_two_rebuilds_of_one_table_exclude_each_other(warehouse_database):
     rebuild(warehouse_database.admin_dsn, "trading", "public.orders", observe=second)
     with pytest.raises(NotFound):
         rebuild(warehouse_database.admin_dsn, "trading", "public.nothing")
-
-
-def test_what_a_rebuild_cannot_do_it_refuses(warehouse_database):
-    feed = Feed()
-    other_key = replace(ORDERS, key=("id", "owner"))
-    with worker(warehouse_database) as it:
-        it.bring(_change(feed, (ORDERS, "c", None, ROW)))
-        it.bring(_change(feed, (other_key, "c", None, {**ROW, "id": 2})))
-    assert _suspension(warehouse_database) == "key-changed"
-    with pytest.raises(Conflict, match="the key of"):
-        rebuild(warehouse_database.admin_dsn, "trading", "public.orders")
 
 
 def test_a_rebuild_is_in_the_operations_log(warehouse_database):

@@ -40,7 +40,8 @@ takes rows as texts (``rows``) and knows no database.
 
 from .checkpoint import Checkpoint, NotACheckpoint
 from .findings import Finding, LogReport, Verdict, overall
-from .log import Given, verify_log
+from .given import Given
+from .log import verify_log
 from .rows import (
     ENTRY_COLUMNS,
     BodyRow,

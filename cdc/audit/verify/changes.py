@@ -88,8 +88,8 @@ class Changes:
             self._say(seq, entry, "table versions", "no schema entry before it describes its table, schema and plan")
         table = self._table(entry["table"])
         table.reach(seq)
-        if "replay_of" not in entry:
-            table.under(version, seq)
+        if "replay_of" not in entry and table.under(version, seq):
+            self.continuity.rekeyed(seq, entry["table"])
         if len(entry["subject"]) != (read.after is not None) + (read.before is not None):
             self._say(seq, entry, "entry", "subject does not name one subject for each image")
         after, before = _hash(entry, "after", read.after), _hash(entry, "before", read.before)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from . import stream as streams
 from .changes import Changes
 from .checkpoint import Checkpoint
 from .findings import Findings
 from .history import Table
+from .passing import Pass
 from .rows import EntriesAt, StatedTree, StateRow, StateTable, Stream, TableVersionRow
 from .schemas import Schemas
 from .state import Compared, StateCheck
 from .tree import Tree, subtrees
-
-if TYPE_CHECKING:
-    from .log import Pass
 
 
 def tree(log: str, stated: StatedTree | None, size: int, grown: Tree, findings: Findings) -> None:
@@ -100,7 +97,6 @@ def _state_table(
     if stated.truncated_through not in table.shown.truncated_through:
         cause = "truncated_through in pipeline.state_table is not the table's last truncate"
         say(truncated if truncated >= 0 else None, None, cause)
-    keys = {version.key for triple, version in changes.schemas.versions.items() if triple[0] == name}
-    if not table.suspended and keys and keys != {() if stated.keyless else stated.key}:
+    if not table.suspended and table.key not in {None, () if stated.keyless else stated.key}:
         say(None, None, "key or keyless in pipeline.state_table is not that of the table's schema entries")
     return StateCheck(table, stated, changes.schemas, entries_at, say).run(rows(stated))

@@ -60,8 +60,14 @@ class Continuity:
         else:
             self._quarantined[table] = seq
 
+    def rekeyed(self, seq: int, table: str) -> None:
+        """Rows of the table have another key from here on: those from before are not found under it."""
+        self._quarantined[table] = seq
+
     def blind(self, table: str) -> int:
-        """Seq of the last gap, or quarantined entry, that may have changed a row of this table, or -1."""
+        """Seq of the last gap or quarantined entry that may have changed a row of this table, or entry before its key
+        changed; or -1.
+        """
         return max(self._quarantined.get(table, -1), self._anywhere, self.gap)
 
     def judge(self, seq: int, entry: dict[str, Any], head: Head | None, before: bytes | None, truncated: int) -> None:

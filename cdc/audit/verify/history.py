@@ -54,8 +54,22 @@ class Rows:
         self.copies.clear()
 
 
+class Era(NamedTuple):
+    """The time of a table under one key: its rows at the end, the key, seq of the first change under the next, the
+    version of that change, and the columns that had gone by then (as ``Table.gone``).
+    """
+
+    rows: Rows
+    key: tuple[str, ...]
+    since: int
+    following: TableVersion
+    gone: dict[str, int]
+
+
 class Table:
     """One table: its rows by the log, and, where its state was suspended, its rows up to there.
+
+    ``eras``: what its rows were under each key before its last one, as far as state follows.
 
     ``gone``: each column that a later version lacks, and the seq of the first change under that version. What entries
     before it have there belongs to a column that no longer exists, also where one of that name has come back.
@@ -66,6 +80,7 @@ class Table:
         self.rows = Rows()
         self.changes = 0
         self.gone: dict[str, int] = {}
+        self.eras: list[Era] = []
         self._names: set[str] = set()
         self._version: TableVersion | None = None
         self._shown: Rows | None = None
@@ -76,14 +91,29 @@ class Table:
         if self._suspended_seq is not None and seq >= self._suspended_seq and self._shown is None:
             self._shown = self.rows.copy()
 
-    def under(self, version: TableVersion | None, seq: int) -> None:
-        """The change ``seq``, which is no replay, is of this version of the table."""
+    def under(self, version: TableVersion | None, seq: int) -> bool:
+        """The change ``seq``, which is no replay, is of this version of the table. Whether it has another key now."""
         if version is self._version or version is None:
-            return
-        self._version = version
+            return False
+        was, self._version = self._version, version
         if not self.suspended:
             self.gone.update(dict.fromkeys(self._names.difference(version.names), seq))
         self._names.update(version.names)
+        if was is None or was.key == version.key:
+            return False
+        if not self.suspended:
+            self.eras.append(Era(self.rows.copy(), was.key, seq, version, dict(self.gone)))
+        return True
+
+    @property
+    def key(self) -> tuple[str, ...] | None:
+        """Key of the version that its newest change is of; None before the first change."""
+        return None if self._version is None else self._version.key
+
+    @property
+    def keyed_now(self) -> bool:
+        """Whether rows have a key under the last version that state follows."""
+        return bool(self.eras[-1].following.key) if self.eras else bool(self.key)
 
     @property
     def suspended(self) -> bool:
@@ -113,7 +143,8 @@ class Table:
         if before is not None:
             left = copies.get(before, (0, 0))[0] - 1
             copies[before] = (left, seq)
-            if left < 0 and not self.suspended and not self.gone:  # else counted under the columns of today, in the end
+            # With gone columns or another key before: counted under the columns and the key of today, in the end.
+            if left < 0 and not self.suspended and not self.gone and not self.eras:
                 fault = "it takes away a row without a key that the log does not have"
         if after is not None:
             copies[after] = (copies.get(after, (0, 0))[0] + 1, seq)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .columns import COMPARED
 from .findings import Findings, LogReport
+from .given import Given
+from .passing import Pass
 from .shape import RESERVED
 from .state import Compared
-
-if TYPE_CHECKING:
-    from .log import Given, Pass
 
 ALWAYS_UNCHECKED = (
     "salts: they follow from the salt key, which no reader of the warehouse has",
@@ -35,6 +32,11 @@ def of_log(
     hidden = sum(counts.hidden for _, counts in compared)
     if hidden:
         unchecked.append(f"_copies of {hidden} rows without a key that a truncate has hidden")
+    unchecked += [
+        f"{counts.keys} rows of {table} from before its key changed: the log does not tell their new one"
+        for table, counts in compared
+        if counts.keys
+    ]
     if read.kinds["quarantined"]:
         unchecked.append(f"what {read.kinds['quarantined']} quarantined records say, and the rows that they changed")
     unchecked += [

@@ -10,12 +10,12 @@ NULL or nowhere in rows from before it, and does not count in the row key of a r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
 from . import entry as entries
-from . import text
+from . import rekey, text
 from .columns import row_key
 from .history import GONE, Rows, Table
 from .keyless import key_of
@@ -34,12 +34,15 @@ Say = Callable[[int | None, str | None, str], None]
 
 
 class Compared(NamedTuple):
-    """Rows and cells that were compared; rows without a key that a truncate hid; columns without a rule."""
+    """Rows and cells that were compared; rows without a key that a truncate hid; columns without a rule; rows from
+    before the key changed of which the log does not tell the new one.
+    """
 
     rows: int
     cells: int
     hidden: int
     unknown: tuple[str, ...]
+    keys: int
 
 
 class _Wanted(NamedTuple):
@@ -58,6 +61,10 @@ class StateCheck:
         self._stated = stated
         self._rows: Rows = table.shown
         self._gone = table.gone
+        self._since, self._unknown_keys = 0, 0
+        self._sides: Mapping[str, str] = {}
+        if table.eras:
+            self._rekeyed(rekey.fold(table, entries_at, schemas), say)
         self._schemas = schemas
         self._entries_at = entries_at
         self._say = say
@@ -70,7 +77,7 @@ class StateCheck:
     def run(self, rows: Iterable[StateRow]) -> Compared:
         """Compare these rows, which are all of the table; empties the fold."""
         compared = hidden = 0
-        if self._stated.keyless and self._gone:
+        if self._stated.keyless and self._gone and not self._since:
             self._rekey()
         following = self._copies if self._stated.keyless else self._versions
         wanted = following(rows)
@@ -81,7 +88,14 @@ class StateCheck:
             compared += len(chunk)
             hidden += self._stated.keyless and sum(one.seq <= self._stated.truncated_through for one in chunk)
         self._missing()
-        return Compared(compared, self._cells, int(hidden), self._unknown)
+        return Compared(compared, self._cells, int(hidden), self._unknown, self._unknown_keys)
+
+    def _rekeyed(self, found: rekey.Outcome, say: Say) -> None:
+        """Its rows are what they became under the table's last key."""
+        self._rows, self._since, self._sides = found.rows, found.since, found.sides
+        self._unknown_keys = found.unknown
+        for key in found.twice:
+            say(None, key, "rows from before its key changed would have one row key under the new one")
 
     def _versions(self, rows: Iterable[StateRow]) -> Iterator[_Wanted]:
         """Rows with a key, their own columns compared."""
@@ -91,7 +105,8 @@ class StateCheck:
             if head is None:
                 self._say(_number(seq), key, "the log has no such row")
                 continue
-            if (seq, version, deleted) != (str(head.seq), str(head.version), "t" if head.image == GONE else "f"):
+            shown = None if head.version == rekey.NO_VERSION else str(head.version)
+            if (seq, version, deleted) != (str(head.seq), shown, "t" if head.image == GONE else "f"):
                 self._say(head.seq, key, "its _seq, _version or _deleted is not that of the row's newest entry")
             yield _Wanted(str(key), head.seq, head.image == GONE, row)
 
@@ -168,7 +183,7 @@ class StateCheck:
         """The image with what the source did not send taken from the newest version before that has it."""
         found = dict(image)
         while UNAVAILABLE in found.values() and entry.get("prev") is not None:
-            if int(entry["prev"]) <= self._rows.truncated:
+            if int(entry["prev"]) <= self._rows.truncated or int(entry["prev"]) < self._since:
                 break
             earlier = [entries.again(text_, body) for _, text_, body in self._entries_at([int(entry["prev"])])]
             if not earlier or "after" not in earlier[0]:
@@ -195,6 +210,9 @@ class StateCheck:
 
     def _image(self, one: _Wanted, entry: dict[str, Any], version: TableVersion) -> dict[str, Any] | None:
         """What the row's columns must show; None when the entry is not of this row."""
+        if one.seq < self._since:
+            side = self._sides.get(one.key, "")
+            return self._now(entry[side], one.seq) if side in entry else None
         if version.key:
             if row_key(entry) != one.key:
                 return None

@@ -11,7 +11,8 @@ from cdc.copytext import NULL, escape
 from cdc.errors import Conflict
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
-from cdc.warehouse.rebuild.making import Making
+from cdc.warehouse.rebuild.making import Making, versions
+from cdc.warehouse.rebuild.rekey import Rekeying, counted_by
 from cdc.warehouse.rebuild.shape import Renderer, UnfitError, Version, decode, keyless_key
 
 STRETCH = 20_000
@@ -40,9 +41,19 @@ _Row = list[Any]
 
 
 class Fold:
-    """Folds entries into one table in the making. One object per attempt."""
+    """Folds entries into one table in the making. One object per attempt.
 
-    def __init__(self, cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[Any, Version]) -> None:
+    ``counting``: the version whose columns make the row keys of the rows without a key that are counted now, once it
+    is known. The object of the next attempt takes it over.
+    """
+
+    def __init__(
+        self,
+        cursor: psycopg2.extensions.cursor,
+        making: Making,
+        known: Mapping[Any, Version],
+        counting: Version | None = None,
+    ) -> None:
         self._cursor = cursor
         self.making = making
         self._known = known
@@ -50,6 +61,8 @@ class Fold:
         self._rows: dict[str, _Row] = {}
         self._truncated = making.truncated_through
         self._last = making.last
+        self._key = (known[making.last] if making.last else making.target).key
+        self.counting = counting
 
     def step(self, size: int) -> Making:
         """Fold the next stretch of a log of ``size`` entries.
@@ -73,8 +86,8 @@ class Fold:
                 continue
             if body is not None:
                 entry |= decode(body)
-            renderer = self._renderer(entry["schema"], entry["plan"])
-            if making.target.key:
+            renderer = self._renderer(entry["schema"], entry["plan"], seq)
+            if self._key:
                 gone = operation == "d"
                 line = renderer.deleted(entry["before"]) if gone else renderer.row(entry["after"])
                 if not gone and UNAVAILABLE in entry["after"].values():
@@ -91,27 +104,43 @@ class Fold:
         self.making = making.at(through, self._truncated, self._last)
         return self.making
 
-    def _renderer(self, schema: str, plan: str) -> Renderer:
-        """That of a table version; where it follows another and lacks a column, what that column held is void."""
+    def _renderer(self, schema: str, plan: str, seq: int) -> Renderer:
+        """That of a table version; where it follows another and lacks a column, what that column held is void, and
+        where it has another key, the rows are keyed anew.
+        """
         digests = (schema, plan)
         if digests not in self._renderers:
             if digests not in self._known:  # described since the fold began
-                from cdc.warehouse.rebuild.making import versions
-
                 self._known = versions(self._cursor.connection.cursor(), self.making.log, self.making.table)
             self._renderers[digests] = Renderer(self._known[digests], self.making.target, self.making.as_text)
         renderer = self._renderers[digests]
         if digests != self._last:
             if self._last is not None and renderer.lacks:
-                self._refuse_without_key(renderer)
+                self._refuse_without_key(renderer, seq)
                 self._write()
                 cleared = ", ".join(f"{quoted(name)} = NULL" for name in renderer.lacks)
                 self._cursor.execute(f"UPDATE {self.making.name} SET {cleared}")
+            if self._known[digests].key != self._key:
+                self._rekey(self._known[digests], seq)
             self._last = digests
         return renderer
 
-    def _refuse_without_key(self, renderer: Renderer) -> None:
-        if not self.making.target.key:
+    def _rekey(self, now: Version, seq: int) -> None:
+        """The change ``seq`` is the first under another key."""
+        self._write()
+        was = None if self._key else self._counted_by(seq)
+        self._key, self.counting = now.key, None
+        by = now if now.key else self._counted_by(seq)
+        Rekeying(self._cursor, self.making, self._known, seq, self._truncated).run(was, by)
+
+    def _counted_by(self, seq: int) -> Version:
+        """The version whose columns make the row keys of rows without a key, where ``seq`` is counted."""
+        if self.counting is None:
+            self.counting = counted_by(self._cursor, self.making, self._known, seq)
+        return self.counting
+
+    def _refuse_without_key(self, renderer: Renderer, seq: int) -> None:
+        if not self._key and not self._counted_by(seq).names.isdisjoint(renderer.lacks):
             raise Conflict(
                 f"column {renderer.lacks[0]} of {self.making.table} was dropped and came back, and the table has no"
                 " key: which of its rows have it cannot be told",
@@ -120,18 +149,26 @@ class Fold:
 
     def _truncate(self, seq: int) -> None:
         self._truncated = seq
-        if not self.making.target.key:
+        if not self._key:
             self._rows.clear()
 
     def _absent(self, entry: dict[str, Any], key: str, seq: int, version: int | None) -> None:
         """A row that a re-snapshot did not show (docs/formats.md §3.7)."""
-        target = self.making.target
-        if target.key:
-            renderer = Renderer(target, target, self.making.as_text)
-            line = renderer.deleted(dict(zip(target.key, entry["key"], strict=True)))
-            self._rows[key] = [version, seq, None, "t", line]
+        target, known = self.making.target, self._known.values()
+        changed = any(version.key != target.key for version in known)
+        if self._key:
+            if type(entry["key"]) is list and (not changed or self._has(key)):
+                renderer = Renderer(target, target, self.making.as_text)
+                image = dict(zip(self._key, entry["key"], strict=True)) if self._key == target.key else {}
+                self._rows[key] = [version, seq, None, "t", renderer.deleted(image)]
             return
-        if any(not known.names <= target.names for known in self._known.values()):
+        if changed and type(entry["key"]) is list:
+            raise Conflict(
+                f"{self.making.table} lost its key, and was read by a re-snapshot since: which of its rows the"
+                " re-snapshot counted anew cannot be told",
+                hint="its history is complete: cdc audit as-of",
+            )
+        if any(not version.names <= self._counted_by(seq).names for version in known if not version.key):
             raise Conflict(
                 f"{self.making.table} has no key, lost a column, and was read by a re-snapshot: which of its rows the"
                 " re-snapshot counted anew cannot be told",
@@ -140,6 +177,12 @@ class Fold:
         nothing = "\t".join([NULL] * len(target.columns))  # the row is there: its columns stay
         row = self._rows.setdefault(key, [None, seq, None, 0, nothing])
         row[1:4] = [seq, None, row[3] - int(entry["content"]["copies"])]
+
+    def _has(self, key: str) -> bool:
+        if key in self._rows:
+            return True
+        self._cursor.execute(f"SELECT FROM {self.making.name} WHERE _key = %s", (key,))
+        return self._cursor.rowcount > 0
 
     def _kept(self, key: str, image: dict[str, Any], line: str) -> str:
         """The line with what the source did not send taken from the row as it is, where it is there."""
@@ -172,7 +215,7 @@ class Fold:
     def _count(
         self, image: dict[str, Any], seq: int, committed_at: int | None, renderer: Renderer, change: int
     ) -> None:
-        key = keyless_key(image, self.making.target)
+        key = keyless_key(image, self._counted_by(seq))
         row = self._rows.setdefault(key, [None, seq, committed_at, 0, renderer.row(image)])
         row[1:4] = [seq, committed_at, row[3] + change]
 
@@ -201,7 +244,7 @@ class Fold:
             f", {quoted(column.name)}" + ("" if column.name in as_text else f"::{column.type}")
             for column in target.columns
         ]
-        statement = (_UPSERT if target.key else _COUNT).format(
+        statement = (_UPSERT if self._key else _COUNT).format(
             table=self.making.name,
             columns="".join(f", {name}" for name in names),
             typed="".join(typed),

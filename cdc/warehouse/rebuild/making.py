@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import psycopg2
@@ -33,7 +34,7 @@ INSERT INTO pipeline.rebuild (log, table_name, schema, plan, as_text) VALUES (%s
 class Making:
     """The table ``pipeline.rebuild_<id>``: entries up to ``through`` are folded into it.
 
-    ``last``: digests of the table version of the last change folded.
+    ``last``: digests of the table version of the last change folded; its rows are keyed by that version's key.
     """
 
     id: int
@@ -79,6 +80,11 @@ def versions(cursor: psycopg2.extensions.cursor, log: str, table: str) -> dict[t
     return {(schema, plan): described(schema, plan, decode(text)["content"]) for schema, plan, text in cursor}
 
 
+def rekeyed(known: Mapping[tuple[str, str], Version]) -> bool:
+    """Whether the table has had more than one key: its row keys then say nothing of versions before the last one."""
+    return len({version.key for version in known.values()}) > 1
+
+
 def in_force(
     cursor: psycopg2.extensions.cursor, log: str, table: str, known: dict[tuple[str, str], Version]
 ) -> Version:
@@ -97,11 +103,6 @@ def in_force(
     if len(version.columns) > MOST_COLUMNS:
         raise Conflict(
             f"{table} has {len(version.columns)} columns; a state table holds {MOST_COLUMNS} of its source",
-            hint="its history is complete: cdc audit history, cdc audit as-of",
-        )
-    if any(other.key != version.key for other in known.values()):
-        raise Conflict(
-            f"the key of {table} changed: rows from before and since cannot be matched in one state table",
             hint="its history is complete: cdc audit history, cdc audit as-of",
         )
     return version
@@ -123,9 +124,7 @@ def find(cursor: psycopg2.extensions.cursor, log: str, table: str) -> Making:
     return begin(cursor, log, table, target, frozenset())
 
 
-def begin(
-    cursor: psycopg2.extensions.cursor, log: str, table: str, target: Version, as_text: frozenset[str]
-) -> Making:
+def begin(cursor: psycopg2.extensions.cursor, log: str, table: str, target: Version, as_text: frozenset[str]) -> Making:
     """Make an empty table; an unfinished one is dropped."""
     cursor.execute("DELETE FROM pipeline.rebuild WHERE log = %s AND table_name = %s RETURNING id", (log, table))
     for (old,) in cursor.fetchall():
@@ -134,10 +133,16 @@ def begin(
     made = cursor.fetchone()
     assert made is not None  # RETURNING of one inserted row
     making = Making(made[0], log, table, target, as_text)
-    count = "_deleted boolean NOT NULL" if target.key else "_copies bigint NOT NULL"
+    create(cursor, making, making.name, keyed=bool(target.key))
+    return making
+
+
+def create(cursor: psycopg2.extensions.cursor, making: Making, name: str, *, keyed: bool) -> None:
+    """Make an empty table of that name with the columns of the target; ``keyed``: whether its rows have a key."""
+    count = "_deleted boolean NOT NULL" if keyed else "_copies bigint NOT NULL"
     own = f'_key text COLLATE "C" PRIMARY KEY, _version bigint, _seq bigint NOT NULL, _committed_at bigint, {count}'
     columns = "".join(
-        f", {quoted(column.name)} {'text' if column.name in as_text else column.type}" for column in target.columns
+        f", {quoted(column.name)} {'text' if column.name in making.as_text else column.type}"
+        for column in making.target.columns
     )
-    cursor.execute(f"CREATE TABLE {making.name} ({own}{columns})")
-    return making
+    cursor.execute(f"CREATE TABLE {name} ({own}{columns})")

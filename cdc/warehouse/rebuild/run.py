@@ -22,7 +22,7 @@ from cdc.errors import Conflict, NotFound, TransientError, Unreachable
 from cdc.warehouse import lease
 from cdc.warehouse.projection import listed, quoted, state_name_of
 from cdc.warehouse.rebuild.fold import Fold
-from cdc.warehouse.rebuild.making import Making, begin, find, in_force, typed, versions
+from cdc.warehouse.rebuild.making import Making, begin, find, in_force, rekeyed, typed, versions
 from cdc.warehouse.rebuild.shape import UnfitError
 from cdc.warehouse.sqlstate import classify
 
@@ -143,21 +143,25 @@ def _known(connection: psycopg2.extensions.connection, log: str, table: str) -> 
 def _fold(
     connection: psycopg2.extensions.connection, making: Making, close: int, told: Told, observe: Observer
 ) -> Making:
-    """Fold until at most ``close`` entries are missing of those that there were at the last look."""
+    """Fold until at most ``close`` entries are missing of those that there were at the last look; none, where rows have
+    not got the key of today yet: keying them anew is no work for the swap.
+    """
+    counting = None
     while True:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT size FROM audit.log WHERE log = %s", (making.log,))
             ((size,),) = cursor.fetchall()
-            if size - 1 - making.through <= close:
+            known = versions(cursor, making.log, making.table)
+            settled = making.last == making.target.digests or not rekeyed(known)
+            if size - 1 - making.through <= (close if settled else 0):
                 return making
             observe("fold")
-            making = Fold(cursor, making, versions(cursor, making.log, making.table)).step(size)
+            fold = Fold(cursor, making, known, counting)
+            making, counting = fold.step(size), fold.counting
         told(making.through + 1, size)
 
 
-def _swap(
-    connection: psycopg2.extensions.connection, making: Making, observe: Observer
-) -> tuple[Making, float] | None:
+def _swap(connection: psycopg2.extensions.connection, making: Making, observe: Observer) -> tuple[Making, float] | None:
     """The last stretch and the swap; None where the table has got another version meanwhile."""
     ends = time.monotonic() + PATIENCE_S
     while True:
@@ -193,7 +197,7 @@ def _swapped(cursor: psycopg2.extensions.cursor, making: Making) -> Making | Non
         return None
     while making.through < size - 1:
         making = Fold(cursor, making, known).step(size)
-    _replace(cursor, making)
+    _replace(cursor, making, rekeyed=rekeyed(known))
     detail = {
         "as_text": " ".join(map(quoted, sorted(making.as_text))),
         "log": log,
@@ -212,7 +216,7 @@ def _relation(making: Making) -> str:
     return f"{quoted(making.log + '_state')}.{quoted(state_name_of(*split_qualified_name(making.table)))}"
 
 
-def _replace(cursor: psycopg2.extensions.cursor, making: Making) -> None:
+def _replace(cursor: psycopg2.extensions.cursor, making: Making, *, rekeyed: bool) -> None:
     """The new table takes the old one's place, name and grants; ``pipeline.define_state`` makes its view."""
     log, table, target = making.log, making.table, making.target
     name = quoted(state_name_of(*split_qualified_name(table)))
@@ -226,9 +230,9 @@ def _replace(cursor: psycopg2.extensions.cursor, making: Making) -> None:
     columns = listed({column.name: (column.type, column.protect) for column in target.columns}, making.as_text)
     key = json.dumps(list(target.key))
     cursor.execute(
-        "UPDATE pipeline.state_table SET keyless = %s, key = %s, columns = %s, truncated_through = %s,"
+        "UPDATE pipeline.state_table SET keyless = %s, key = %s, rekeyed = %s, columns = %s, truncated_through = %s,"
         " suspended_code = NULL, suspended_message = NULL, suspended_seq = NULL WHERE log = %s AND table_name = %s",
-        (not target.key, key, columns, making.truncated_through, log, table),
+        (not target.key, key, rekeyed, columns, making.truncated_through, log, table),
     )
     cursor.execute("DELETE FROM pipeline.rebuild WHERE id = %s", (making.id,))
     cursor.execute(

@@ -37,7 +37,7 @@ class UnfitError(Exception):
 class Column:
     """A column of one table version: its typing, name and type of its state column, and its protection.
 
-    ``source``: its name at the source, and so in images.
+    ``source``: its name at the source, and so in images. ``declared``: type, length and scale at the source.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Column:
     typing: Typing
     type: str
     protect: str
+    declared: tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def described(schema: str, plan: str, content: Mapping[str, Any]) -> Version:
 def _column(column: Mapping[str, str | None], protect: str) -> Column:
     typing = typing_of(source_column(column))
     kept_as = {"seal": "bytea", "token": "text"}.get(protect) or column.get("state") or typing.state
-    return Column(state_column(str(column["name"])), str(column["name"]), typing, kept_as, protect)
+    declared = (column["type"], column["length"], column["scale"])
+    return Column(state_column(str(column["name"])), str(column["name"]), typing, kept_as, protect, declared)
 
 
 class Renderer:
