@@ -23,6 +23,7 @@ from cdc.cli.source_files import places
 from cdc.errors import ConfigError
 from cdc.local.addresses import free_port
 from cdc.local.mariadb import Server
+from cdc.local.mariadb_prepare import statements
 from cdc.local.part import Runner
 from cdc.local.private_file import private_folder, write_private
 from cdc.local.stack import Stack
@@ -74,12 +75,6 @@ def mariadb() -> Iterator[Server]:
     yield server
     remove()
     atexit.unregister(remove)
-
-
-def statements(script: str) -> list[str]:
-    """A script's statements, without comments."""
-    lines = [line for line in script.splitlines() if not line.startswith("--")]
-    return [text.strip() for text in "\n".join(lines).split(";\n") if text.strip()]
 
 
 def run(server: Server, *wanted: str, database: str | None = None) -> list[tuple]:
