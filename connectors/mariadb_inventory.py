@@ -26,16 +26,15 @@ SELECT t.table_schema, t.table_name, t.table_type, coalesce(t.engine, ''), c.col
        c.is_nullable = 'NO', c.extra
   FROM information_schema.tables t JOIN information_schema.columns c USING (table_schema, table_name)
  WHERE t.table_schema NOT IN {SYSTEM!r} ORDER BY t.table_schema, t.table_name, c.ordinal_position"""
-_KEYS = f"""
-SELECT table_schema, table_name, index_name, column_name FROM information_schema.statistics
- WHERE non_unique = 0 AND table_schema NOT IN {SYSTEM!r}
- ORDER BY table_schema, table_name, index_name <> 'PRIMARY', index_name, seq_in_index"""
 _NAME = "`((?:[^`]|``)+)`"
 _NAMES = r"\((`(?:[^`]|``)+`(?:, ?`(?:[^`]|``)+`)*)\)"
 _FOREIGN = re.compile(
-    rf"CONSTRAINT {_NAME} FOREIGN KEY {_NAMES} REFERENCES (?:{_NAME}\.)?{_NAME} {_NAMES}((?: ON (?:DELETE|UPDATE) [A-Z ]+)*)"
+    rf"CONSTRAINT {_NAME} FOREIGN KEY {_NAMES} REFERENCES (?:{_NAME}\.)?{_NAME} {_NAMES}"
+    r"((?: ON (?:DELETE|UPDATE) [A-Z ]+)*)"
 )
-"""As ``SHOW CREATE TABLE`` writes it. ``information_schema`` hides foreign keys from an account that may only read."""
+_UNIQUE = re.compile(r"^  (?:PRIMARY KEY|UNIQUE KEY `(?:[^`]|``)+`) \((.*)\)", re.MULTILINE)
+"""As ``SHOW CREATE TABLE`` writes them. ``information_schema`` hides foreign keys from an account that may only read,
+and has not the order of the keys, of which Debezium takes the first."""
 
 _WRONG = {
     "uuid": "Debezium 3.5 moves the bytes of a uuid that ends in a zero byte, when it reads the binary log",
@@ -112,7 +111,6 @@ def read(cursor: Cursor) -> Inventory:
 
 def relations(cursor: Cursor) -> Iterator[Relation]:
     """Every table, view and sequence that is not the server's own, by name."""
-    keys = _keys(cursor)
     cursor.execute(_COLUMNS)
     rows = cursor.fetchall()
     tables: dict[tuple[str, str], list[tuple[str, ...]]] = {}
@@ -120,15 +118,16 @@ def relations(cursor: Cursor) -> Iterator[Relation]:
         tables.setdefault((row[0], row[1]), []).append(row)
     for place, mine in tables.items():
         never_null = {row[4] for row in mine if row[7]}
-        foreign = dict(_foreign(cursor, *place)) if mine[0][2:4] == ("BASE TABLE", "InnoDB") else {}
-        unique = [names for names in keys.get(place, {}).values() if set(names) <= never_null]
+        definition = _definition(cursor, *place) if mine[0][2] == "BASE TABLE" else ""
+        foreign = dict(_foreign(definition, place[0]))
+        unique = [names for names in map(_names, _UNIQUE.findall(definition)) if set(names) <= never_null]
         yield Relation(
             schema=place[0],
             name=place[1],
             kind=mine[0][2],
             engine=mine[0][3],
             columns=tuple(_column(row[4], row[5], row[6], row[8]) for row in mine),
-            key=tuple(unique[0]) if unique else (),
+            key=unique[0] if unique else (),
             foreign_keys=tuple(key for key, _ in foreign.values()),
             cascades=tuple(name for name, (_, moves) in foreign.items() if moves),
             virtual=tuple(row[4] for row in mine if "VIRTUAL GENERATED" in row[8]),
@@ -151,22 +150,16 @@ def _column(name: str, declared: str, kind: str, extra: str) -> Column:
     return Column(name, declared, base, enum=kind == "enum", array=False, automatic="auto_increment" in extra)
 
 
-def _keys(cursor: Cursor) -> dict[tuple[str, str], dict[str, list[str]]]:
-    cursor.execute(_KEYS)
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for schema, table, index, column in cursor.fetchall():
-        found.setdefault((schema, table), {}).setdefault(index, []).append(column)
-    return found
-
-
-def _foreign(cursor: Cursor, schema: str, table: str) -> Iterator[tuple[str, tuple[ForeignKey, bool]]]:
-    """Name → the foreign key, and whether InnoDB changes rows of this table by it."""
+def _definition(cursor: Cursor, schema: str, table: str) -> str:
     cursor.execute(f"SHOW CREATE TABLE {quoted(schema)}.{quoted(table)}")
-    for text in (row[1] for row in cursor.fetchall()):
-        for name, columns, there, referred, references, actions in _FOREIGN.findall(text):
-            target = _plain(there) or schema, _plain(referred)
-            key = ForeignKey(_names(columns), *target, _names(references))
-            yield _plain(name), (key, "CASCADE" in actions or "SET " in actions)
+    return "\n".join(row[1] for row in cursor.fetchall())
+
+
+def _foreign(definition: str, schema: str) -> Iterator[tuple[str, tuple[ForeignKey, bool]]]:
+    """Name → the foreign key, and whether InnoDB changes rows of this table by it."""
+    for name, columns, there, referred, references, actions in _FOREIGN.findall(definition):
+        key = ForeignKey(_names(columns), _plain(there) or schema, _plain(referred), _names(references))
+        yield _plain(name), (key, "CASCADE" in actions or "SET " in actions)
 
 
 def quoted(name: str) -> str:

@@ -54,7 +54,9 @@ def _instant(wire: str) -> str:
     return f"{day} {whole}.{fraction:0<6}"
 
 
-_NUMBER = Rule(opened=lambda wire: f"{Decimal(wire):f}")
+_NUMBER = Rule(
+    opened=lambda wire: f"{Decimal(wire):f}", alike=lambda text: f"{Decimal(text):f}"
+)  # ZEROFILL's zeros are not kept
 _SPATIAL = Rule(
     "replace(to_base64(st_aswkb({c})), '\n', '')", "{c}::json -> 'struct' ->> 'wkb'", lambda wire: wire["struct"]["wkb"]
 )
@@ -74,10 +76,12 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), _BYTES),
 }
 """What is not here is the same text everywhere."""
+_KEYS = re.compile(r"^  (?:PRIMARY KEY|UNIQUE KEY `(?:[^`]|``)+`) \((.*)\)", re.MULTILINE)
+_NAME = re.compile(r"`((?:[^`]|``)+)`")
+"""Debezium takes the primary key, else the first unique key, in the server's order, that has no column with nulls."""
 _TABLES = """
 SELECT c.table_schema, c.table_name, c.column_name, c.data_type, c.column_type, coalesce(c.numeric_precision, 0),
-       (SELECT s.seq_in_index FROM information_schema.statistics s
-         WHERE s.index_name = 'PRIMARY' AND (s.table_schema, s.table_name, s.column_name) = (c.table_schema, c.table_name, c.column_name))
+       c.is_nullable
   FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
  WHERE t.table_type = 'BASE TABLE' AND c.table_schema IN %s ORDER BY 1, 2, c.ordinal_position"""
 
@@ -103,7 +107,12 @@ def compare_maria(
     for schema, table in dict.fromkeys(row[:2] for row in columns):
         mine = [row for row in columns if row[:2] == (schema, table)]
         types = {row[2]: f"{row[3]} {row[5]}" if row[3] == "bit" else row[3] for row in mine}
-        key = tuple(row[2] for row in sorted((row for row in mine if row[6]), key=lambda row: row[6]))
+        never_null = {row[2] for row in mine if row[6] == "NO"}
+        with source.cursor() as cursor:
+            cursor.execute(f"SHOW CREATE TABLE `{schema.replace('`', '``')}`.`{table.replace('`', '``')}`")
+            ((_, text),) = cursor.fetchall()
+        keys = (tuple(c.replace("``", "`") for c in _NAME.findall(listed)) for listed in _KEYS.findall(text))
+        key = next((names for names in keys if never_null.issuperset(names)), ())
         described = _described(name, schema, table, types, key, rules)
         if described.title not in without:
             found.append(_Opened(name, described, cells).compare(source, warehouse_dsn))

@@ -76,7 +76,7 @@ def test_every_table_is_the_source_as_text_and_every_cell_opens(foreign: Foreign
         )  # fmt: skip
     assert [table.difference for table in compared if table.difference] == []
     assert {table.table.split(".")[1] for table in compared} == {
-        '"Customer"', "category", "line", "only_unique", "order", "tomorrow", "visit", "wide_bits"
+        '"Customer"', "category", "line", "only_unique", "order", "tomorrow", "two_unique", "visit", "wide_bits"
     }
     assert all(table.rows for table in compared)
     with capsys.disabled():
@@ -140,7 +140,7 @@ def test_the_policy_seals_by_default_and_agrees_with_the_catalog(foreign: Foreig
     assert customer["CustomerID"] == "clear"
     assert tables[f"{name}.line"]["columns"]["order"] == "clear"  # joins order, whose key is a number
     assert tables[f"{name}.category"]["columns"]["parent"]["domain"] == tables[f"{name}.category"]["columns"]["code"]["domain"]
-    assert tables[f"{name}.only_unique"]["key"] == ["code"]
+    assert (tables[f"{name}.only_unique"]["key"], tables[f"{name}.two_unique"]["key"]) == (["code"], ["p"])
     found = foreign.cdc("policy", "check", name, "--require-database", code=6).stdout
     assert f"table-unlisted  {name}.tomorrow" in found
     assert found.count("\n") == 2

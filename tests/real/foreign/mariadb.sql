@@ -76,3 +76,9 @@ CREATE TABLE priced (
 ) WITH SYSTEM VERSIONING;
 CREATE VIEW names AS SELECT `Full Name` FROM `Customer`;
 CREATE SEQUENCE ticket;
+CREATE TABLE two_unique (
+    p int NOT NULL,
+    q varchar(30) NOT NULL,
+    UNIQUE KEY z (p),
+    UNIQUE KEY a (q)
+);

@@ -13,3 +13,4 @@ INSERT INTO category VALUES ('a', NULL, 'Root again') ON DUPLICATE KEY UPDATE ti
 UPDATE wide_bits SET many = b'111', one = NULL, bin = x'ff000000' WHERE id = 1;
 CREATE TABLE tomorrow (id int PRIMARY KEY, what varchar(30));
 INSERT INTO tomorrow VALUES (1, 'canary of tomorrow');
+UPDATE two_unique SET p = 3, q = 'z' WHERE p = 2;

@@ -11,3 +11,4 @@ INSERT INTO wide_bits VALUES (1, b'1', b'1000000000001', 2024, '{"a": [1.10, nul
 INSERT INTO basket VALUES (1, 1);
 INSERT INTO device VALUES ('123e4567-e89b-12d3-a456-426655440000', 'x');
 INSERT INTO priced VALUES (1, 9.99);
+INSERT INTO two_unique VALUES (1, 'x'), (2, 'y');
