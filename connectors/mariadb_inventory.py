@@ -151,8 +151,13 @@ def _column(name: str, declared: str, kind: str, extra: str) -> Column:
 
 
 def _definition(cursor: Cursor, schema: str, table: str) -> str:
-    cursor.execute(f"SHOW CREATE TABLE {quoted(schema)}.{quoted(table)}")
-    return "\n".join(row[1] for row in cursor.fetchall())
+    """As bytes: the default of a binary column stands in it as it is, which need not be UTF-8."""
+    cursor.connection.use_unicode = False
+    try:
+        cursor.execute(f"SHOW CREATE TABLE {quoted(schema)}.{quoted(table)}")
+        return b"\n".join(row[1] for row in cursor.fetchall()).decode(errors="replace")
+    finally:
+        cursor.connection.use_unicode = True
 
 
 def _foreign(definition: str, schema: str) -> Iterator[tuple[str, tuple[ForeignKey, bool]]]:

@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient
 from cdc.cli.source_files import places
 from cdc.errors import ConfigError
 from cdc.local.addresses import free_port
-from cdc.local.mariadb import Server
+from cdc.local.mariadb import Server, demand_installed
 from cdc.local.mariadb_prepare import statements
 from cdc.local.part import Runner
 from cdc.local.private_file import private_folder, write_private
@@ -53,9 +53,12 @@ heartbeat_interval_ms: 2000
 """
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
-    """One server; a database each test module."""
+@contextlib.contextmanager
+def maria_server() -> Iterator[Server]:
+    """A server with what capture needs, gone afterwards.
+
+    ConfigError: MariaDB is not installed here.
+    """
     folder = private_folder(Path(tempfile.mkdtemp(prefix="cdc-mariadb-")))
     server = Server(folder / "mariadb", folder / "mariadb.log", free_port(set()), "test")
     runner = Runner(private_folder(folder / "run"))
@@ -68,13 +71,23 @@ def mariadb() -> Iterator[Server]:
     atexit.register(remove)
     try:
         runner.start(server, lambda _line: None)
+        script = (sql_folder() / "source" / "mariadb" / "capture.sql").read_text()
+        run(server, *statements(script), f"ALTER USER cdc_capture@'%' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
+        yield server
+    finally:
+        remove()
+        atexit.unregister(remove)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """One server; a database each test module."""
+    try:
+        demand_installed()
     except ConfigError as error:
         missing_service(f"MariaDB: {error} → {error.hint}")
-    script = (sql_folder() / "source" / "mariadb" / "capture.sql").read_text()
-    run(server, *statements(script), f"ALTER USER cdc_capture@'%' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
-    yield server
-    remove()
-    atexit.unregister(remove)
+    with maria_server() as server:
+        yield server
 
 
 def run(server: Server, *wanted: str, database: str | None = None) -> list[tuple]:

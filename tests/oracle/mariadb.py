@@ -108,9 +108,11 @@ def compare_maria(
         mine = [row for row in columns if row[:2] == (schema, table)]
         types = {row[2]: f"{row[3]} {row[5]}" if row[3] == "bit" else row[3] for row in mine}
         never_null = {row[2] for row in mine if row[6] == "NO"}
+        source.use_unicode = False  # the default of a binary column need not be UTF-8
         with source.cursor() as cursor:
             cursor.execute(f"SHOW CREATE TABLE `{schema.replace('`', '``')}`.`{table.replace('`', '``')}`")
-            ((_, text),) = cursor.fetchall()
+            text = cursor.fetchone()[1].decode(errors="replace")
+        source.use_unicode = True
         keys = (tuple(c.replace("``", "`") for c in _NAME.findall(listed)) for listed in _KEYS.findall(text))
         key = next((names for names in keys if never_null.issuperset(names)), ())
         described = _described(name, schema, table, types, key, rules)

@@ -52,7 +52,7 @@ def test_the_shipped_definitions_are_about_ten_lines_and_well(path: Path):
 
 
 def test_there_are_shipped_definitions():
-    assert [path.stem for path in SHIPPED] == ["portfolio", "portfolio.mariadb", "trading"]
+    assert [path.stem for path in SHIPPED] == ["portfolio.mariadb", "portfolio", "trading"]
 
 
 @pytest.mark.parametrize(
