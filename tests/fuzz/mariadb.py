@@ -118,6 +118,7 @@ class Table:
     captured: bool = True
     parent: str | None = None
     next_key: int = 0
+    innodb: bool = True
     widened: bool = False
     reshaped: bool = False
 
@@ -181,13 +182,14 @@ class Scenario:
         if table.parent is None and table.captured and keys and kind != "unique" and columns[0].type.sql in {"int", "bigint unsigned"} and random.random() < 0.2:
             split = f" PARTITION BY HASH ({quoted(table.key[0])}) PARTITIONS 3"
         engine = random.choice(("", "", "", " ENGINE=Aria", " ENGINE=MyISAM")) if table.parent is None and table.captured and not split else ""
+        table.innodb = not (engine or split)
         self.create.append(f"CREATE TABLE {table.sql} ({', '.join(parts)}){engine}{split}")
         self.tables.append(table)
 
     def _refer(self, table: Table, parts: list[str]) -> None:
         """A foreign key; one that cascades keeps the table out."""
         for other in self.tables:
-            if other.captured and len(other.key) == 1 and other.columns[0].type.sql == table.columns[0].type.sql and not other.reshaped:
+            if other.captured and other.innodb and len(other.key) == 1 and other.columns[0].type.sql == table.columns[0].type.sql and not other.reshaped:
                 action = self._random.choice(("CASCADE", "RESTRICT", "RESTRICT"))
                 table.captured = action != "CASCADE"
                 parts.append(f"FOREIGN KEY ({quoted(table.key[0])}) REFERENCES {other.sql} ({quoted(other.key[0])}) ON DELETE {action}")
