@@ -76,6 +76,12 @@ def _findings(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
     for relation in mine:
         if relation.kind != "VIEW":
             yield from inventory.obstacles(relation)
+    plain = [relation.title for relation in found if relation not in mine and inventory.without_transactions(relation)]
+    if plain:
+        problem = (
+            f"{len(plain)} tables that are not captured ({plain[0]} …) have no transactions: {inventory.ROLLED_BACK}"
+        )
+        yield Finding("engine_elsewhere", problem, refuse=False)
     yield from _zero_dates(cursor, mine)
 
 

@@ -48,8 +48,9 @@ _OTHER = {
     "SEQUENCE": "is a sequence: no binary log has what it counts",
     "SYSTEM VERSIONED": "keeps its own history, whose rows the connector cannot tell from those of now",
 }
-_ENGINES = frozenset({"InnoDB", "Aria", "MyISAM", "RocksDB", "MEMORY"})
-"""Whose rows are the server's own. Others show rows of another place."""
+_TRANSACTIONAL = frozenset({"InnoDB", "ROCKSDB"})
+_PLAIN = frozenset({"Aria", "MyISAM", "MRG_MyISAM", "MEMORY", "CSV", "ARCHIVE", "BLACKHOLE"})
+"""Engines without transactions. Any other shows rows of another place."""
 _BASES = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "year"), "int8"),
     **dict.fromkeys(("decimal", "float", "double"), "numeric"),
@@ -180,13 +181,30 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(_plain(name) for name in re.findall(_NAME, listed))
 
 
+ROLLED_BACK = (
+    "a transaction or savepoint that changes such a table and is rolled back stands in the binary log with all that it"
+    " did, and arrives as if it had been committed"
+)
+"""MariaDB documentation, "Transactional and non-transactional changes in the binary log"; tried with Debezium 3.5."""
+
+
+def without_transactions(relation: Relation) -> bool:
+    """Whether it is a table whose changes cannot be rolled back."""
+    return relation.kind == "BASE TABLE" and relation.engine in _PLAIN
+
+
 def obstacles(relation: Relation) -> Iterator[Finding]:
     """What keeps a table from being captured, whatever a definition says."""
     name = relation.title
     if relation.kind != "BASE TABLE":
         yield Finding("not_a_table", f"{name} {_OTHER.get(relation.kind, f'is no table ({relation.kind.lower()})')}")
         return
-    if relation.engine not in _ENGINES:
+    if without_transactions(relation):
+        problem = f"{name} is of the engine {relation.engine}, which has no transactions: {ROLLED_BACK}"
+        yield Finding(
+            "engine", problem, f"ALTER TABLE {quoted(relation.schema)}.{quoted(relation.name)} ENGINE = InnoDB;"
+        )
+    elif relation.engine not in _TRANSACTIONAL:
         yield Finding("engine", f"{name} is of the engine {relation.engine}: its rows are not this server's")
     for key in relation.cascades:
         problem = f"{name}: InnoDB changes its rows by the foreign key {key}, and no binary log has such changes"

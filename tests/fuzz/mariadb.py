@@ -14,7 +14,7 @@ WORDS = (
     "semi;colon", "-- no", "a" * 59, "ё" * 40, "_key", "_version", "_seq", "_deleted", "_copies", "_committed_at", "op", "before",
     "after", "source", "schema", "payload", "c0", " lead", "null", "1st", "camelCase", "x", "y", "note", "état", "a/b", "#", "[x]", "*",
 )  # fmt: skip
-OPEN = frozenset({"add-default", "quote"})
+OPEN = frozenset({"add-default", "engine"})
 """What is known not to come through (docs/reliability.md): only on demand."""
 
 
@@ -181,7 +181,10 @@ class Scenario:
         split = ""
         if table.parent is None and table.captured and keys and kind != "unique" and columns[0].type.sql in {"int", "bigint unsigned"} and random.random() < 0.2:
             split = f" PARTITION BY HASH ({quoted(table.key[0])}) PARTITIONS 3"
-        engine = random.choice(("", "", "", " ENGINE=Aria", " ENGINE=MyISAM")) if table.parent is None and table.captured and not split else ""
+        engine = ""
+        if "engine" in self.with_open and table.parent is None and table.captured and not split:
+            engine = random.choice(("", "", "", " ENGINE=Aria", " ENGINE=MyISAM"))
+            table.captured = not engine
         table.innodb = not (engine or split)
         self.create.append(f"CREATE TABLE {table.sql} ({', '.join(parts)}){engine}{split}")
         self.tables.append(table)

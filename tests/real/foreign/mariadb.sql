@@ -1,4 +1,4 @@
--- A shop that nobody here designed: MyISAM beside InnoDB, capitals, reserved words, a table without a key, a self-reference,
+-- A shop that nobody here designed: capitals, reserved words, a table without a key, a self-reference,
 -- enums, sets, generated columns, and tables that cannot be captured, each for its reason.
 CREATE TABLE `Customer` (
     `CustomerID` int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -45,6 +45,9 @@ CREATE TABLE visit (
     who int unsigned,
     url varchar(200),
     took time(3)
+) ENGINE=InnoDB;
+CREATE TABLE hits (
+    url varchar(200)
 ) ENGINE=MyISAM;
 CREATE TABLE only_unique (
     code varchar(10) NOT NULL,
