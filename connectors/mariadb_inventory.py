@@ -182,10 +182,10 @@ def _names(listed: str) -> tuple[str, ...]:
 
 
 ROLLED_BACK = (
-    "a transaction or savepoint that changes such a table and is rolled back stands in the binary log with all that it"
-    " did, and arrives as if it had been committed"
+    "once a transaction has changed one, what it rolls back to a savepoint stands in the binary log all the same, and"
+    " arrives as if it had been committed"
 )
-"""MariaDB documentation, "Transactional and non-transactional changes in the binary log"; tried with Debezium 3.5."""
+"""Read off MariaDB 10.11's binary log: the rows, then a statement ROLLBACK TO, which Debezium passes over."""
 
 
 def without_transactions(relation: Relation) -> bool:

@@ -128,11 +128,12 @@ def _judge(source: MariaSource, scenarios: Sequence[Scenario], outcome: Outcome)
     tables = [table for scenario in scenarios for table in scenario.tables]
     reshaped, narrow = {title(t) for t in tables if t.reshaped}, {title(t) for t in tables if t.widened}
     waiting = set()
-    for table, code in source.warehouse.query("SELECT table_name, suspended_code FROM pipeline.state_table WHERE suspended_code IS NOT NULL"):
+    suspended = "SELECT table_name, suspended_code, suspended_message FROM pipeline.state_table WHERE suspended_code IS NOT NULL"
+    for table, code, message in source.warehouse.query(suspended):
         waiting.add(table)
         outcome.suspended += 1
         if code not in EXPLAINED or table not in reshaped:
-            outcome.say(f"{table}: its state is suspended: {code}")
+            outcome.say(f"{table}: its state is suspended: {code}: {message}")
     without = waiting | reshaped | {title(t) for t in tables if not t.captured}
     with source.server.connect() as connection:
         compared = compare_maria(

@@ -66,6 +66,7 @@ _INSTANT = Rule("date_format({c}, '%%Y-%%m-%%d %%H:%%i:%%s.%%f')", "to_char({c},
 RULES: dict[str, Rule] = {
     "decimal": _NUMBER,
     "double": _FLOAT,
+    "float": _FLOAT,
     "date": Rule(opened=lambda wire: wire.removesuffix("Z")),
     "datetime": _INSTANT,
     "timestamp": _INSTANT,

@@ -182,11 +182,11 @@ def test_what_cannot_be_is_refused_before_anything_is_written(foreign: Foreign, 
     assert not (foreign.folder.parent / "another_shop").exists()
 
 
-def test_a_roll_back_with_a_table_without_transactions_arrives_as_committed(foreign: Foreign) -> None:
+def test_a_savepoint_rolled_back_beside_a_table_without_transactions_arrives_as_committed(foreign: Foreign) -> None:
     """Why such tables stay out, and why `apply` warns of those that are elsewhere: a limit, so that its end is noticed."""
     source, name = foreign.source, foreign.source.name
-    source.run("BEGIN", "INSERT INTO only_unique VALUES ('undone', NULL, 1)", "INSERT INTO hits VALUES ('x')", "ROLLBACK")
-    source.run("BEGIN", "INSERT INTO only_unique VALUES ('gone', NULL, 1)", "ROLLBACK")
+    source.run("BEGIN", "INSERT INTO hits VALUES ('x')", "SAVEPOINT s", "INSERT INTO only_unique VALUES ('undone', NULL, 1)", "ROLLBACK TO s", "COMMIT")
+    source.run("BEGIN", "SAVEPOINT s", "INSERT INTO only_unique VALUES ('gone', NULL, 1)", "ROLLBACK TO s", "COMMIT")
     source.wait()
     assert source.run("SELECT count(*) FROM only_unique WHERE code IN ('undone', 'gone')") == [(0,)]
     codes = source.warehouse.query(f'SELECT count(*) FROM {name}."{name}.only_unique"')
