@@ -49,6 +49,7 @@ def _live(source: MariaSource, scenarios: Sequence[Scenario], outcome: Outcome, 
     _change(source.server, outcome, [[["BEGIN", statement, "COMMIT"] for statement in s.fill] for s in scenarios])
     schemas = [part for scenario in scenarios for part in ("--schema", scenario.schema)]
     said = cdc(source, "connectors", "init", source.name, "--apply-sql", *schemas).stderr
+    source.often()
     cdc(source, "policy", "init", source.name)
     _protect(source, Random(f"{seed}/{scenarios[0].number}"))
     cdc(source, "connectors", "apply", source.name)

@@ -81,6 +81,7 @@ def own(stack: Stack, mariadb: Server) -> Iterator[Own]:
         made = Own(source)
         made.run(*SCHEMA)
         made.cdc("connectors", "init", made.name, "--apply-sql")
+        source.often()
         clear = [part for table in ("accounts", "moved", "dropped", "other", "loose") for part in ("--clear", f"{table}.*")]
         made.cdc("policy", "init", made.name, *clear)
         made.cdc("connectors", "apply", made.name)
@@ -126,22 +127,20 @@ def test_an_incremental_snapshot_by_signal_brings_what_no_change_told(own: Own) 
         (("ALTER TABLE accounts MODIFY balance varchar(30)",), "column-changed"),
         (
             ("ALTER TABLE accounts DROP COLUMN note", "UPDATE accounts SET name = 'm' WHERE id = 2", "ALTER TABLE accounts ADD COLUMN note int"),
-            "column-changed",
+            "column-gone",
         ),
     ],
     ids=["dropped", "renamed", "changed", "narrowed", "to text", "dropped and re-added"],
 )
 def test_other_changes_suspend_and_a_rebuild_brings_the_state_back(own: Own, statements: tuple[str, ...], code: str) -> None:
-    own.run(*statements, "UPDATE accounts SET name = concat('z', id) WHERE id < 5")
+    own.run(*statements, "UPDATE accounts SET first_one = coalesce(first_one, 0) + 1 WHERE id < 5")
     own.wait()
-    print(own.query("SELECT columns FROM pipeline.state_table WHERE table_name = %s", (f"{own.name}.accounts",)))
-    print(own.query("SELECT entry::json->'content'->'columns' FROM audit.entry WHERE kind='schema' AND table_name = %s ORDER BY seq DESC LIMIT 1", (f"{own.name}.accounts",)))
     assert own.suspended() == {"accounts": code}
     assert f"cdc rebuild {own.name} {own.name}.accounts" in own.cdc("status").stdout
     done = json.loads(own.cdc("rebuild", own.name, f"{own.name}.accounts", "--output", "json").stdout)
     assert (done["code"], done["as_text"]) == (code, [])
     assert own.suspended() == {}
-    own.run("UPDATE accounts SET name = 'after' WHERE id = 9")
+    own.run("UPDATE accounts SET first_one = 1 - coalesce(first_one, 0) WHERE id = 9")
     own.wait()
     assert own.differences() == []
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ def foreign(stack: Stack, mariadb: Server) -> Iterator[Foreign]:
         for file in ("mariadb.sql", "mariadb_rows.sql"):
             source.run(*statements((HERE / file).read_text()))
         own.said = own.cdc("connectors", "init", source.name, "--apply-sql").stderr
+        source.often()
         own.cdc("policy", "init", source.name, "--clear", "*.wide_bits.*", "--clear", "*.total", "--clear", "*.placed")
         own.cdc("connectors", "apply", source.name)
         source.wait()
@@ -192,3 +194,16 @@ def test_a_savepoint_rolled_back_beside_a_table_without_transactions_arrives_as_
     codes = source.warehouse.query(f'SELECT count(*) FROM {name}."{name}.only_unique"')
     assert codes == [(4,)]
     assert "tables that are not captured" in foreign.cdc("connectors", "apply", name).stderr
+
+
+def test_a_roll_back_that_the_binary_log_holds_halts_the_stream(foreign: Foreign) -> None:
+    """CREATE TEMPORARY TABLE inside a transaction makes the server write what it rolls back. The last test: the stream halts."""
+    source = foreign.source
+    source.run("BEGIN", "INSERT INTO only_unique VALUES ('never', NULL, 1)", "CREATE TEMPORARY TABLE scratch (a int)", "ROLLBACK")
+    source.run("INSERT INTO only_unique VALUES ('later', NULL, 1)")
+    assert source.run("SELECT count(*) FROM only_unique WHERE code IN ('never', 'later')") == [(1,)]
+    ends = time.monotonic() + 120
+    while (done := source.warehouse.replicate(source.name, "--until-caught-up")).returncode == 0:
+        assert time.monotonic() < ends
+    assert "transaction-without-end" in done.stderr
+    assert foreign.cdc("status", code=4).stdout.count("transaction-without-end") == 1
