@@ -156,6 +156,10 @@ class Scenario:
         keys = {"one": 1, "two": 2, "counted": 1, "unique": 1, "none": 0}[kind]
         columns = [Column(words[n], INT if kind == "counted" else random.choice(KEYS), nullable=False) for n in range(keys)]
         columns += [Column(words[n], random.choice(TYPES), nullable=random.random() < 0.7) for n in range(keys, max(count, 1))]
+        parents = [other for other in self.tables if other.captured and other.innodb and len(other.key) == 1]
+        referring = bool(parents) and keys > 0 and kind not in {"counted", "unique"} and random.random() < 0.6
+        if referring:
+            columns[0].type = parents[0].columns[0].type
         name = f"{random.choice(WORDS)[:55]} t{index}" if random.random() < 0.6 else f"t{index}"
         table = Table(self.schema, name, columns, [column.name for column in columns[:keys]])
         parts = []
@@ -169,8 +173,8 @@ class Scenario:
         if keys:
             listed = ", ".join(map(quoted, table.key))
             parts.append(f"UNIQUE KEY ({listed})" if kind == "unique" else f"PRIMARY KEY ({listed})")
-        if keys and kind not in {"counted", "unique"} and random.random() < 0.3:
-            self._refer(table, parts)
+        if referring:
+            self._refer(table, parents[0], parts)
         if random.random() < 0.2:
             how = random.choice(("STORED", "VIRTUAL"))
             columns.append(Column(words[-1], INT, made=True))
@@ -178,8 +182,8 @@ class Scenario:
         if random.random() < 0.1 and table.captured:
             columns.append(Column(words[-2], INT))
             parts.append(f"{quoted(words[-2])} int INVISIBLE")
-        split = ""
-        if table.parent is None and table.captured and keys and kind != "unique" and columns[0].type.sql in {"int", "bigint unsigned"} and random.random() < 0.2:
+        split, types = "", {column.type.sql for column in columns}
+        if table.parent is None and table.captured and keys and kind != "unique" and columns[0].type.sql in {"int", "bigint unsigned"} and "point" not in types and random.random() < 0.2:
             split = f" PARTITION BY HASH ({quoted(table.key[0])}) PARTITIONS 3"
         engine = ""
         if "engine" in self.with_open and table.parent is None and table.captured and not split:
@@ -189,15 +193,12 @@ class Scenario:
         self.create.append(f"CREATE TABLE {table.sql} ({', '.join(parts)}){engine}{split}")
         self.tables.append(table)
 
-    def _refer(self, table: Table, parts: list[str]) -> None:
+    def _refer(self, table: Table, other: Table, parts: list[str]) -> None:
         """A foreign key; one that cascades keeps the table out."""
-        for other in self.tables:
-            if other.captured and other.innodb and len(other.key) == 1 and other.columns[0].type.sql == table.columns[0].type.sql and not other.reshaped:
-                action = self._random.choice(("CASCADE", "RESTRICT", "RESTRICT"))
-                table.captured = action != "CASCADE"
-                parts.append(f"FOREIGN KEY ({quoted(table.key[0])}) REFERENCES {other.sql} ({quoted(other.key[0])}) ON DELETE {action}")
-                table.parent = f"(SELECT {quoted(other.key[0])} FROM {other.sql} ORDER BY md5(concat({quoted(other.key[0])}, '<n>')) LIMIT 1)"
-                return
+        action = self._random.choice(("CASCADE", "RESTRICT", "RESTRICT"))
+        table.captured = action != "CASCADE"
+        parts.append(f"FOREIGN KEY ({quoted(table.key[0])}) REFERENCES {other.sql} ({quoted(other.key[0])}) ON DELETE {action}")
+        table.parent = f"(SELECT {quoted(other.key[0])} FROM {other.sql} ORDER BY md5(concat({quoted(other.key[0])}, '<n>')) LIMIT 1)"
 
     def transactions(self, count: int) -> Iterator[list[str]]:
         """Transactions, each from BEGIN to COMMIT or ROLLBACK; a DDL, which commits, alone."""

@@ -18,7 +18,7 @@ from tests.fuzz.scenario import Scenario
 SEED = int(os.environ.get("CDC_FUZZ_SEED", "7"))
 SCHEMAS = 200
 TOGETHER = 100
-MARIADB_SCHEMAS = 50
+MARIADB_SCHEMAS = 30
 
 
 def test_random_schemas_come_through(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
