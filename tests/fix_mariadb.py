@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg2
 import pytest
 from confluent_kafka.admin import AdminClient
 
@@ -142,7 +143,10 @@ class MariaSource:
         ends = time.monotonic() + timeout_s
         while True:
             into.drain(self.name)
-            beats = into.query(f'SELECT beat_at > %s FROM {self.name}."cdc.heartbeat"', (now,))
+            try:
+                beats = into.query(f'SELECT beat_at > %s FROM {self.name}."cdc.heartbeat"', (now,))
+            except psycopg2.errors.UndefinedTable:  # the snapshot has not begun
+                beats = []
             if beats == [(True,)]:
                 return
             assert time.monotonic() < ends, f"not captured after {timeout_s} s"
