@@ -52,6 +52,8 @@ def table_version(
     row = {field["field"]: field for field in schema["fields"]}["after"]
     columns = tuple(_column(field, connector) for field in row["fields"])
     key = tuple(str(field["field"]) for field in key_schema["fields"]) if key_schema else ()
+    if key_schema and connector == mariadb.CONNECTOR and any(field["optional"] for field in key_schema["fields"]):
+        key = ()  # a UNIQUE column that may be null, which its connector takes for a key: rows would share it
     if not set(key) <= {column.name for column in columns}:
         raise Malformed("key-column-not-in-row")
     return TableVersion(schema=place[0], name=place[1], columns=columns, key=key)
@@ -140,7 +142,7 @@ class RowDecoder:
         if missing and after is not None:
             # Only without a before image can the placeholder mean "not sent"; with one it is what somebody wrote.
             after = tuple(UNAVAILABLE if value in _PLACEHOLDERS else value for value in after)
-        other = self._other_key(record) if record.headers else None
+        other = self._other_key(record) if record.headers and self._key_at else None
         return ChangeEvent(origin, version, operation, before, after, other, missing)
 
     def _other_key(self, record: Record) -> tuple[Value, ...] | None:

@@ -6,13 +6,14 @@ Through the connector's own account, reading settings and the catalog only. Ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import pymysql
 from pymysql.connections import Connection
 
+from connectors import mariadb_inventory as inventory
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
 from connectors.errors import AddressError, ConnectorError, Unreachable
 from connectors.profile import include_patterns
@@ -20,20 +21,7 @@ from connectors.table_check import Finding
 
 _Cursor: TypeAlias = pymysql.cursors.Cursor
 
-_WRONG = {
-    "uuid": "Debezium 3.5 moves the bytes of a uuid that ends in a zero byte, when it reads the binary log",
-    "inet4": "Debezium 3.5 cannot read the definition of such a table, and the task stops",
-    "inet6": "Debezium 3.5 cannot read the definition of such a table, and the task stops",
-}
-"""Types of which the connector makes something else (read off a real one): tables with them are refused."""
-_DATES = ("date", "datetime", "timestamp")
-_COLUMNS = """
-SELECT c.table_schema, c.table_name, c.column_name, c.data_type,
-       c.data_type = 'enum' AND instr(c.column_type, char(92)) > 0
-  FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
- WHERE t.table_type = 'BASE TABLE'
-   AND c.table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
- ORDER BY c.table_schema, c.table_name, c.ordinal_position"""
+_DATES = ("date", "timestamp", "timestamptz")
 
 
 def connect(dsn: str, what: str) -> Connection[_Cursor]:
@@ -80,22 +68,21 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
 
 
 def _findings(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
-    cursor.execute(_COLUMNS)
-    columns = cursor.fetchall()
+    found = tuple(inventory.relations(cursor))
     patterns = [re.compile(pattern, re.IGNORECASE) for pattern in include_patterns(definition)]
-    tables = {f"{schema}.{table}" for schema, table, *_ in columns}
-    captured = {name for name in tables if any(pattern.fullmatch(name) for pattern in patterns)}
+    mine = [relation for relation in found if any(pattern.fullmatch(relation.title) for pattern in patterns)]
     yield from _server(definition, cursor)
-    yield from _absent(definition, captured)
-    for schema, table, column, kind, backslash in columns:
-        name = f"{schema}.{table}"
-        if name in captured and backslash:
-            problem = f"{name}.{column}: a label has a backslash, which cannot be told from one that Debezium adds"
-            yield Finding("type_changed", f"{problem}; leave the table out, or keep it as text")
-        if name in captured and kind in _WRONG:
-            problem = f"{name}.{column} is {kind}: {_WRONG[kind]}; leave the table out, or keep it as text"
-            yield Finding("type_changed", problem)
-    yield from _zero_dates(cursor, [row[:4] for row in columns if f"{row[0]}.{row[1]}" in captured])
+    yield from _absent(definition, {relation.title for relation in mine})
+    for relation in mine:
+        if relation.kind != "VIEW":
+            yield from inventory.obstacles(relation)
+    plain = [relation.title for relation in found if relation not in mine and inventory.without_transactions(relation)]
+    if plain:
+        problem = (
+            f"{len(plain)} tables that are not captured ({plain[0]} …) have no transactions: {inventory.ROLLED_BACK}"
+        )
+        yield Finding("engine_elsewhere", problem, refuse=False)
+    yield from _zero_dates(cursor, mine)
 
 
 def _server(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
@@ -119,18 +106,26 @@ def _server(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
 def _absent(definition: Definition, captured: set[str]) -> Iterator[Finding]:
     for name in (*definition.tables, HEARTBEAT, SIGNAL):
         if name not in captured:
-            fix = "-- sql/source/mariadb/capture.sql makes it" if name in {HEARTBEAT, SIGNAL} else ""
+            fix = (
+                f"-- the preparation SQL makes it: cdc connectors init {definition.name}"
+                if name in {HEARTBEAT, SIGNAL}
+                else ""
+            )
             yield Finding("table_missing", f"table {name} does not exist, or the account may not read it", fix)
     for schema in definition.schemas:
         if not any(name.startswith(f"{schema}.") for name in captured):
             yield Finding("schema_empty", f"database {schema} has no table that the account may read")
 
 
-def _zero_dates(cursor: _Cursor, columns: list[tuple[str, str, str, str]]) -> Iterator[Finding]:
+def _zero_dates(cursor: _Cursor, relations: Iterable[inventory.Relation]) -> Iterator[Finding]:
     """A zero date arrives as NULL, or in a NOT NULL column as 1970-01-01."""
     modes = set((_variable(cursor, "sql_mode") or "").split(","))
-    dated = [f"{schema}.{table}.{column}" for schema, table, column, kind in columns if kind in _DATES]
-    dated = [name for name in dated if not name.startswith("cdc.")]
+    dated = [
+        f"{relation.title}.{column.name}"
+        for relation in relations
+        for column in relation.columns
+        if column.base in _DATES and relation.schema != "cdc"
+    ]
     if dated and not {"NO_ZERO_DATE", "NO_ZERO_IN_DATE"} <= modes:
         problem = (
             f"{len(dated)} columns ({dated[0]} …) may hold zero dates, which arrive as NULL, or where NULL is not"

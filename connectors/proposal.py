@@ -70,7 +70,7 @@ def propose(inventory: Inventory, schemas: Sequence[str] = ()) -> Proposal:
         reasons = "".join(f"\n  {reason}" for _, reason in left)
         raise SourceUnfit(f"no table of database {inventory.server.database} can be captured:{reasons}")
     names = [relation.table.name for relation in kept]
-    exclude = [Exclusion(_literal(relation.table.name), reason) for relation, reason in left]
+    exclude = [Exclusion(literal(relation.table.name), reason) for relation, reason in left]
     for root in dict.fromkeys(partition.table.root for partition in partitions):
         mine = [partition.table.name for partition in partitions if partition.table.root == root]
         reason = f"partitions of {root}: their rows come under its name"
@@ -101,14 +101,14 @@ def _patterns(partitions: Sequence[str], tables: Sequence[str]) -> list[str]:
     """Patterns that match these partitions and no table. Where names differ by numbers, those of next month as well."""
     found: dict[str, None] = {}
     for name in partitions:
-        pattern = re.sub(r"\d+", r"\\d+", _literal(name))
+        pattern = re.sub(r"\d+", r"\\d+", literal(name))
         if any(re.fullmatch(pattern, table, re.IGNORECASE) for table in tables):
-            pattern = _literal(name)
+            pattern = literal(name)
         found[pattern] = None
     return list(found)
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """A regular expression for one name. What Debezium's list cannot hold matches as any character."""
     return "".join("." if letter == "," or not letter.isprintable() else re.escape(letter) for letter in name)
 
@@ -126,16 +126,16 @@ def text(proposal: Proposal, name: str, address: Address) -> str:
         lines.append(f"publication: cdc_{name}")
     lines.append("database:")
     lines += [f"  {key}: ${{secret:{name}/{key}}}" for key in ("host", "port")]
-    lines.append(f"  name: {_scalar(address.database)}")
+    lines.append(f"  name: {scalar(address.database)}")
     lines += [f"  {key}: ${{secret:{name}/{key}}}" for key in ("user", "password")]
     if address.sslmode != "prefer":
         lines.append(f"  sslmode: {address.sslmode}")
     if address.sslrootcert is not None:
-        lines.append(f"  sslrootcert: {_scalar(address.sslrootcert)}   # a path on Connect's workers")
-    lines.append(f"schemas: [{', '.join(map(_scalar, proposal.schemas))}]   # every table in them, tomorrow's too")
+        lines.append(f"  sslrootcert: {scalar(address.sslrootcert)}   # a path on Connect's workers")
+    lines.append(f"schemas: [{', '.join(map(scalar, proposal.schemas))}]   # every table in them, tomorrow's too")
     if proposal.exclude:
         lines.append("exclude:")
-        lines += [f"  - {_scalar(item.pattern)}   # {printable(item.reason)}" for item in proposal.exclude]
+        lines += [f"  - {scalar(item.pattern)}   # {printable(item.reason)}" for item in proposal.exclude]
     return "\n".join(lines) + "\n"
 
 
@@ -179,7 +179,7 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A YAML scalar, within a flow list too."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", text) is not None and yaml.safe_load(text) == text
     if plain:

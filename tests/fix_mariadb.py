@@ -16,13 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg2
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from cdc.cli.source_files import places
 from cdc.errors import ConfigError
 from cdc.local.addresses import free_port
-from cdc.local.mariadb import Server
+from cdc.local.mariadb import Server, demand_installed
+from cdc.local.mariadb_prepare import statements
 from cdc.local.part import Runner
 from cdc.local.private_file import private_folder, write_private
 from cdc.local.stack import Stack
@@ -52,9 +54,12 @@ heartbeat_interval_ms: 2000
 """
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
-    """One server; a database each test module."""
+@contextlib.contextmanager
+def maria_server() -> Iterator[Server]:
+    """A server with what capture needs, gone afterwards.
+
+    ConfigError: MariaDB is not installed here.
+    """
     folder = private_folder(Path(tempfile.mkdtemp(prefix="cdc-mariadb-")))
     server = Server(folder / "mariadb", folder / "mariadb.log", free_port(set()), "test")
     runner = Runner(private_folder(folder / "run"))
@@ -67,19 +72,23 @@ def mariadb() -> Iterator[Server]:
     atexit.register(remove)
     try:
         runner.start(server, lambda _line: None)
+        script = (sql_folder() / "source" / "mariadb" / "capture.sql").read_text()
+        run(server, *statements(script), f"ALTER USER cdc_capture@'%' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
+        yield server
+    finally:
+        remove()
+        atexit.unregister(remove)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """One server; a database each test module."""
+    try:
+        demand_installed()
     except ConfigError as error:
         missing_service(f"MariaDB: {error} → {error.hint}")
-    script = (sql_folder() / "source" / "mariadb" / "capture.sql").read_text()
-    run(server, *statements(script), f"ALTER USER cdc_capture@'%' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
-    yield server
-    remove()
-    atexit.unregister(remove)
-
-
-def statements(script: str) -> list[str]:
-    """A script's statements, without comments."""
-    lines = [line for line in script.splitlines() if not line.startswith("--")]
-    return [text.strip() for text in "\n".join(lines).split(";\n") if text.strip()]
+    with maria_server() as server:
+        yield server
 
 
 def run(server: Server, *wanted: str, database: str | None = None) -> list[tuple]:
@@ -118,6 +127,11 @@ class MariaSource:
         write_private(where.secret, secret)
         write_private(where.declaration, f"[sources.{self.name}]\n{lines}")
 
+    def often(self) -> None:
+        """Let the heartbeats, which tests wait for, come twice a second."""
+        path = places(self.warehouse.settings, self.name).definition
+        write_private(path, path.read_text() + "heartbeat_interval_ms: 500\n")
+
     def apply(self) -> None:
         """``cdc connectors apply``."""
         cdc("connectors", "apply", self.name, path=self.warehouse.path)
@@ -129,7 +143,10 @@ class MariaSource:
         ends = time.monotonic() + timeout_s
         while True:
             into.drain(self.name)
-            beats = into.query(f'SELECT beat_at > %s FROM {self.name}."cdc.heartbeat"', (now,))
+            try:
+                beats = into.query(f'SELECT beat_at > %s FROM {self.name}."cdc.heartbeat"', (now,))
+            except psycopg2.errors.UndefinedTable:  # the snapshot has not begun
+                beats = []
             if beats == [(True,)]:
                 return
             assert time.monotonic() < ends, f"not captured after {timeout_s} s"

@@ -21,7 +21,7 @@ import pytest
 from psycopg2 import sql
 
 from cdc.errors import ConfigError, Unreachable
-from cdc.local import artifacts, java, postgres
+from cdc.local import artifacts, java, mariadb, postgres
 from cdc.local.addresses import free_port
 from cdc.local.part import Runner
 from cdc.local.private_file import private_folder
@@ -58,6 +58,7 @@ def pytest_report_header() -> list[str]:
     versions = []
     for name, ask in (
         ("PostgreSQL", postgres.server_version),
+        ("MariaDB", mariadb.server_version),
         ("Kafka", lambda: _pinned("worker", "kafka-clients")),
         ("Debezium", lambda: _pinned("debezium-connector-postgres", "debezium-connector-postgres")),
         ("Java", lambda: java.find_java().version),

@@ -40,11 +40,20 @@ def local() -> None:
 
 @local.command()
 @_state
-def up(state: Path) -> None:
-    """Start the stack, or repair it; quick when everything runs. Writes cdc.toml for the other commands."""
+@click.option(
+    "--portfolio",
+    type=click.Choice(["postgres", "mariadb"]),
+    help="What the source portfolio is in; chosen at the first start.  [default: postgres]",
+)
+def up(state: Path, portfolio: str | None) -> None:
+    """Start the stack, or repair it; quick when everything runs. Writes cdc.toml for the other commands.
+
+    With --portfolio mariadb a MariaDB server is part of it; its programs must be installed (Debian's packages
+    mariadb-server-core and mariadb-client-core).
+    """
     progress = _Progress()
     stack = Stack(state)
-    stack.up(progress)
+    stack.up(progress, portfolio=portfolio)
     progress(f"ready; configuration: {_short(stack.state / 'cdc.toml')}")
 
 
@@ -113,7 +122,9 @@ def _document(stack: Stack, parts: list[PartStatus]) -> dict[str, object]:
 
 def _table(stack: Stack, parts: list[PartStatus]) -> None:
     holds = {
-        "source": "PostgreSQL: databases " + ", ".join(stack.addresses().sources),
+        "source": "PostgreSQL: databases "
+        + ", ".join(name for name, source in stack.addresses().sources.items() if source.kind == "postgres"),
+        "mariadb": "MariaDB: database portfolio",
         "warehouse": "PostgreSQL: databases warehouse, privacy",
         "broker": "Kafka, KRaft mode",
         "connect": "Kafka Connect with Debezium",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from cdc.config import SourceConfig
 from cdc.entry import qualified_name
 from cdc.errors import ConfigError
-from connectors import definition, inventory, proposal
-from connectors.errors import Unreachable
-from connectors.inventory import Relation
+from connectors import definition, inventory, mariadb_check, mariadb_inventory, proposal
+from connectors.definition import Definition
+from connectors.errors import SourceUnfit, Unreachable
+from connectors.inventory import ForeignKey, Relation
 from governance.suggest import Column, Reference, Table
 
 
@@ -20,12 +23,17 @@ def captured_tables(source: SourceConfig, dsn: str | None, *, insist: bool) -> t
         ConfigError: there is neither, or none is of the source's database.
         ConnectorError: the definition is wrong, the database does not answer or cannot be read.
     """
+    described = definition.load(source.definition)
+    maria = described.kind == "mariadb"
     places = [place for place in (dsn, None if dsn and insist else source.dsn) if place]
+    if not insist:  # a DSN of the other kind is another source's
+        places = [place for place in places if place.startswith("mariadb://") == maria]
     if not places:
         raise ConfigError(
             f"{source.declared}: [sources.{source.name}] has no dsn", hint="set it there, or $CDC_SOURCE_DSN"
         )
-    described = definition.load(source.definition)
+    if maria:
+        return _of_mariadb(source, described, places)
     for place in places:
         try:
             with inventory.opened(place, f"the source database of {source.name}") as connection:
@@ -42,16 +50,37 @@ def captured_tables(source: SourceConfig, dsn: str | None, *, insist: bool) -> t
     )
 
 
+def _of_mariadb(source: SourceConfig, described: Definition, places: Sequence[str]) -> tuple[Table, ...]:
+    """The same on MariaDB, whose catalog is the whole server's: one that lacks every table is another's."""
+    for place in places:
+        try:
+            connected = mariadb_check.connect(place, f"the source database of {source.name}")
+            with connected as connection, connection.cursor() as cursor:
+                found = mariadb_inventory.demand_captured(mariadb_inventory.read(cursor).relations, described)
+        except (SourceUnfit, Unreachable):
+            if place is places[-1]:
+                raise
+            continue
+        return tuple(_described(r.schema, r.name, r.columns, r.key, r.foreign_keys) for r in found)
+    raise AssertionError  # there is a place, and the last one raises
+
+
 def _table(relation: Relation) -> Table:
     key = relation.table.key
+    names = relation.schema, relation.name
+    return _described(*names, relation.columns, key.columns if key else (), relation.foreign_keys)
+
+
+def _described(
+    schema: str, name: str, columns: Iterable[inventory.Column], key: tuple[str, ...], foreign: Iterable[ForeignKey]
+) -> Table:
     return Table(
-        title=qualified_name(relation.schema, relation.name),
-        schema=relation.schema,
-        name=relation.name,
-        columns=tuple(Column(c.name, c.type, c.base, c.enum, c.array, c.automatic) for c in relation.columns),
-        key=key.columns if key else (),
+        title=qualified_name(schema, name),
+        schema=schema,
+        name=name,
+        columns=tuple(Column(c.name, c.type, c.base, c.enum, c.array, c.automatic) for c in columns),
+        key=key,
         references=tuple(
-            Reference(foreign.columns, qualified_name(foreign.schema, foreign.table), foreign.references)
-            for foreign in relation.foreign_keys
+            Reference(each.columns, qualified_name(each.schema, each.table), each.references) for each in foreign
         ),
     )

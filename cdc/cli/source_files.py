@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
 
@@ -46,7 +47,7 @@ def places(settings: Config, name: str) -> Places:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How the connector gets into its database."""
+    """How the connector gets into its database. ``servers``: the broker that keeps a MariaDB's schema history."""
 
     host: str
     port: str
@@ -55,10 +56,15 @@ class Login:
     password: str = field(repr=False)
     sslmode: str = "prefer"
     sslrootcert: str | None = None
+    kind: str = "postgres"
+    servers: str = ""
 
     @property
     def dsn(self) -> str:
-        """For libpq."""
+        """For libpq, or a URL of MariaDB's."""
+        if self.kind == "mariadb":
+            who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+            return f"mariadb://{who}@{self.host}:{self.port}/{quote(self.database, safe='')}"
         secure = {"sslmode": self.sslmode} if self.sslmode != "prefer" else {}
         if self.sslrootcert is not None:
             secure["sslrootcert"] = self.sslrootcert
@@ -78,6 +84,8 @@ def secret_text(login: Login) -> str:
     values = {
         "host": login.host, "port": login.port, "dbname": login.database, "user": login.user, "password": login.password
     }  # fmt: skip
+    if login.kind == "mariadb":
+        values["bootstrap_servers"] = login.servers
     for key, value in values.items():
         if not value or value != value.strip() or not value.isprintable():
             raise ConfigError(f"the {key} is empty, begins or ends with a blank, or holds a control character")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 from cdc.entry.canonical import EntryError
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _PART = r'([a-z_][a-z0-9_$]*|"(?:[^"]|"")+")'
 _OWN = re.compile(r"_(key|version|seq|committed_at|deleted|copies)_*")
+_LONGEST = 63
+_SHORT = _LONGEST // 4
+"""Characters that are at most 63 bytes of UTF-8."""
 _QUALIFIED = re.compile(rf"{_PART}\.{_PART}")
 
 
 def state_column(name: str) -> str:
     """The name that a source's column has in state tables and their views: its own, but with one more ``_`` at the end
-    where it is, up to such underscores, the name of a column that state tables add. No two columns get one name.
+    where it is, up to such underscores, the name of a column that state tables add; and one that is longer than
+    63 bytes, as PostgreSQL's are (MariaDB's have up to 64 characters), ends in a digest. No two columns get one name.
     """
+    if len(name) > _SHORT and len(raw := name.encode()) > _LONGEST:
+        return raw[: _LONGEST - 11].decode(errors="ignore") + "~" + sha256(raw).hexdigest()[:10]
     return name + "_" if _OWN.fullmatch(name) else name
 
 

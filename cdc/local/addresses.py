@@ -20,25 +20,35 @@ SOURCES = ("trading", "portfolio")
 
 PORTS = ("source", "warehouse", "broker", "controller", "connect")
 _USERS = ("source_admin", "debezium", "warehouse_admin", "cdc_replicator", "cdc_auditor", "cdc_privacy")
+MARIADB = "mariadb"
+"""The kind of database that ``portfolio`` may be in instead; also the name of that server's part."""
+_MARIADB_USERS = ("mariadb_admin", "mariadb_capture")
 _RANGE = range(20_000, 32_000)
 """Below Linux's default range of ephemeral ports: no outgoing connection takes a port of ours while we are down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is decided once per state folder."""
+    """What is decided once per state folder. ``portfolio``: the kind of database that it is in."""
 
     ports: Mapping[str, int]
     passwords: Mapping[str, str] = field(repr=False)
     cluster_id: str
+    portfolio: str = "postgres"
 
 
-def new_choices() -> Choices:
+def new_choices(portfolio: str = "postgres") -> Choices:
     """Free ports, random passwords, a new Kafka cluster id."""
     taken: set[int] = set()
-    ports = {name: free_port(taken) for name in PORTS}
-    passwords = {user: secrets.token_hex(16) for user in _USERS}
-    return Choices(ports, passwords, _kafka_uuid())
+    names, users = _needed(portfolio)
+    ports = {name: free_port(taken) for name in names}
+    passwords = {user: secrets.token_hex(16) for user in users}
+    return Choices(ports, passwords, _kafka_uuid(), portfolio)
+
+
+def _needed(portfolio: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of ports and of passwords."""
+    return ((*PORTS, MARIADB), (*_USERS, *_MARIADB_USERS)) if portfolio == MARIADB else (PORTS, _USERS)
 
 
 def _kafka_uuid() -> str:
@@ -57,12 +67,13 @@ def load(path: Path) -> Choices | None:
     """
     try:
         raw = json.loads(path.read_text())
-        choices = Choices(raw["ports"], raw["passwords"], raw["cluster_id"])
+        choices = Choices(raw["ports"], raw["passwords"], raw["cluster_id"], raw.get("portfolio", "postgres"))
+        ports, users = _needed(choices.portfolio)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
         raise ConfigError(f"{path}: not a stack description", hint="cdc local reset") from None
-    if set(choices.ports) != set(PORTS) or set(choices.passwords) != set(_USERS):
+    if set(choices.ports) != set(ports) or set(choices.passwords) != set(users):
         raise ConfigError(f"{path}: written by another version", hint="cdc local reset")
     return choices
 
@@ -104,6 +115,7 @@ class SourceAddress:
 
     dsn: str = field(repr=False)
     admin_dsn: str = field(repr=False)
+    kind: str = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,18 @@ def addresses_of(choices: Choices) -> Addresses:
         where = f"host=127.0.0.1 port={choices.ports[cluster]} dbname={database}"
         return f"{where} user={user} password={choices.passwords[password]}"
 
+    def maria(user: str, password: str) -> str:
+        return f"mariadb://{user}:{choices.passwords[password]}@127.0.0.1:{choices.ports[MARIADB]}/portfolio"
+
+    sources = {
+        name: SourceAddress(
+            dsn("source", name, "debezium", "debezium"), dsn("source", name, "postgres", "source_admin")
+        )
+        for name in SOURCES
+    }
+    if choices.portfolio == MARIADB:
+        dsns = maria("cdc_capture", "mariadb_capture"), maria("root", "mariadb_admin")
+        sources["portfolio"] = SourceAddress(*dsns, kind=MARIADB)
     return Addresses(
         source_port=choices.ports["source"],
         warehouse_port=choices.ports["warehouse"],
@@ -149,11 +173,5 @@ def addresses_of(choices: Choices) -> Addresses:
         auditor_dsn=dsn("warehouse", "warehouse", "cdc_auditor", "cdc_auditor"),
         privacy_dsn=dsn("warehouse", "privacy", "cdc_privacy", "cdc_privacy"),
         privacy_admin_dsn=dsn("warehouse", "privacy", "postgres", "warehouse_admin"),
-        sources={
-            name: SourceAddress(
-                dsn=dsn("source", name, "debezium", "debezium"),
-                admin_dsn=dsn("source", name, "postgres", "source_admin"),
-            )
-            for name in SOURCES
-        },
+        sources=sources,
     )

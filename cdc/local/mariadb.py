@@ -42,6 +42,9 @@ SETTINGS = {
     "log-warnings": "1",
 }
 
+EXACT_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE"
+"""A value that does not fit is an error, and zero dates, which do not come through, are forbidden."""
+
 
 @cache
 def program(name: str) -> Path:
@@ -57,6 +60,16 @@ def program(name: str) -> Path:
             hint="on Debian, as root: apt-get update && apt-get install mariadb-server-core mariadb-client-core",
         )
     return Path(found)
+
+
+def demand_installed() -> None:
+    """See that the server and what sets it up are there.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    for name in ("mariadbd", "mariadb-install-db", "my_print_defaults"):
+        program(name)
 
 
 def server_version() -> str:
@@ -79,6 +92,7 @@ class Server:
     password: str = field(repr=False)
     name: str = "mariadb"
     patience: float = 60
+    sql_mode: str | None = None  # None: the server's own
     stop_signal: signal.Signals = signal.SIGTERM  # rolls back what is open, flushes, ends
 
     @property
@@ -105,6 +119,7 @@ class Server:
             "socket": str(self._socket()),
             "pid-file": str(self.folder / "mariadbd.pid"),
             "init-file": str(self.folder / "accounts.sql"),
+            **({} if self.sql_mode is None else {"sql-mode": self.sql_mode}),
         }
         return "[mariadbd]\n" + "".join(f"{key} = {value}\n" for key, value in {**own, **SETTINGS}.items())
 
@@ -118,9 +133,7 @@ class Server:
 
     def fetch(self, report: Report) -> None:  # noqa: ARG002 - it is Debian's
         """See that it is installed."""
-        program("mariadbd")
-        program("mariadb-install-db")
-        program("my_print_defaults")
+        demand_installed()
 
     def prepare(self) -> None:
         """Make the system tables once; write settings and accounts."""

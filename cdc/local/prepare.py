@@ -12,7 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from cdc.errors import ConfigError, Unreachable
-from cdc.local.addresses import SOURCES, Addresses, Choices
+from cdc.local.addresses import MARIADB, SOURCES, Addresses, Choices
 from cdc.local.part import Report
 from cdc.local.private_file import private_folder, write_private
 from cdc.local.stack_config import configuration
@@ -24,11 +24,12 @@ WAREHOUSE_ROLES = {"cdc_replicator": "warehouse", "cdc_auditor": "warehouse", "c
 
 
 def source_databases(admin_dsn: str, choices: Choices) -> None:
-    """Create the source databases and Debezium's role, which may read the log (REPLICATION) and owns nothing."""
+    """Create PostgreSQL's source databases and Debezium's role, which may read the log (REPLICATION), owns nothing."""
     with _connected(admin_dsn) as connection:
         _ensure_role(connection, "debezium", choices.passwords["debezium"], "REPLICATION")
         for name in SOURCES:
-            _ensure_database(connection, name)
+            if name != "portfolio" or choices.portfolio == "postgres":
+                _ensure_database(connection, name)
 
 
 def warehouse_databases(admin_dsn: str, choices: Choices) -> None:
@@ -52,6 +53,8 @@ def source_schemas(addresses: Addresses, report: Report) -> None:
         ConfigError: a statement fails; the message names the file and the SQLSTATE.
     """
     for name, address in addresses.sources.items():
+        if address.kind != "postgres":
+            continue
         files = sorted((sql_folder() / "source" / name).glob("*.sql"))
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
         with _connected(address.admin_dsn) as connection, connection.cursor() as cursor:
@@ -102,6 +105,11 @@ def secrets_and_configuration(state: Path, addresses: Addresses, choices: Choice
 
 
 def _secret(addresses: Addresses, choices: Choices, database: str) -> str:
+    if addresses.sources[database].kind == MARIADB:
+        return (
+            f"host=127.0.0.1\nport={choices.ports[MARIADB]}\nuser=cdc_capture\n"
+            f"password={choices.passwords['mariadb_capture']}\nbootstrap_servers={addresses.bootstrap_servers}\n"
+        )
     return (
         f"host=127.0.0.1\nport={addresses.source_port}\ndbname={database}\n"
         f"user=debezium\npassword={choices.passwords['debezium']}\n"

@@ -1,4 +1,4 @@
-"""The whole stack under one state folder: two PostgreSQL clusters, a Kafka broker, a Connect worker.
+"""The whole stack under one state folder: two PostgreSQL clusters, a Kafka broker, a Connect worker, perhaps MariaDB.
 
 ::
 
@@ -22,8 +22,8 @@ from pathlib import Path
 
 from cdc.errors import CdcError, Conflict, NotFound
 from cdc.local import addresses as addressing
-from cdc.local import artifacts, postgres, prepare, process
-from cdc.local.addresses import Addresses, Choices
+from cdc.local import artifacts, mariadb, mariadb_prepare, postgres, prepare, process
+from cdc.local.addresses import MARIADB, Addresses, Choices
 from cdc.local.broker import Broker
 from cdc.local.connect import Worker
 from cdc.local.java import find_java
@@ -56,17 +56,30 @@ class Stack:
         self._parts: dict[str, Part] = {}
         self._choices: Choices | None = None
 
-    def up(self, report: Report, parts: Iterable[str] = PARTS) -> None:
-        """Bring these parts up, repair what is broken, prepare databases, write ``cdc.toml``. Quick when all run.
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What it consists of: with ``portfolio`` on MariaDB, that server too."""
+        choices = self._choices or self._load()
+        return (*PARTS, MARIADB) if choices is not None and choices.portfolio == MARIADB else PARTS
+
+    def up(self, report: Report, parts: Iterable[str] | None = None, portfolio: str | None = None) -> None:
+        """Bring these parts (all) up, repair what is broken, prepare databases, write ``cdc.toml``. Quick when all run.
+
+        ``portfolio``: the kind of database that this source is in, chosen at the first start (``postgres``).
 
         Raises:
+            Conflict: ``portfolio`` is in another kind of database here.
             PartFailed: a part does not come up; the message has the lines of its log that say why.
-            ConfigError: no Java, no PostgreSQL, an artifact that is not what its lock says.
+            ConfigError: no Java, no PostgreSQL, no MariaDB where it was asked for, an artifact unlike its lock.
             Unreachable: a Java artifact cannot be fetched.
         """
-        wanted = [name for name in PARTS if name in set(parts)]
+        if portfolio == MARIADB:
+            mariadb.demand_installed()
         with self._exclusively():
-            self._choose(wanted)
+            kind = self._kind(portfolio)
+            known = (*PARTS, MARIADB) if kind == MARIADB else PARTS
+            wanted = [name for name in known if parts is None or name in set(parts)]
+            self._choose(wanted, kind)
             first = [partial(self._bring_up, name, report) for name in wanted if name != "connect"]
             if "connect" in wanted:
                 first.append(partial(self._part("connect").fetch, report))
@@ -75,18 +88,19 @@ class Stack:
                 self._start("connect", report)
             prepare.secrets_and_configuration(self.state, self.addresses(), self._known())
 
-    def down(self, report: Report = lambda _line: None, parts: Iterable[str] = PARTS) -> None:
+    def down(self, report: Report = lambda _line: None, parts: Iterable[str] | None = None) -> None:
         """Stop these parts in good order: Connect, the broker, then the clusters."""
         if not self.state.is_dir():
             return
-        wanted = set(parts)
         with self._exclusively():
             if self._load() is None:
                 return
+            wanted = set(self.parts if parts is None else parts)
             for name in ("connect", "broker"):
                 if name in wanted:
                     self._stop(name, report)
-            self._together(*(partial(self._stop, name, report) for name in ("source", "warehouse") if name in wanted))
+            databases = [name for name in self.parts if name in wanted - {"connect", "broker"}]
+            self._together(*(partial(self._stop, name, report) for name in databases))
 
     def reset(self, report: Report = lambda _line: None) -> None:
         """Stop everything and delete the state folder.
@@ -100,7 +114,7 @@ class Stack:
             raise Conflict(f"{self.state} holds no stack.json: it is not a state folder, nothing is deleted")
         with contextlib.suppress(CdcError):
             self.down(report)
-        for name in PARTS:
+        for name in (*PARTS, MARIADB):
             for identity in process.working_in(self.state / name):
                 process.stop(identity, signal.SIGTERM, 5)
         shutil.rmtree(self.state)
@@ -129,8 +143,9 @@ class Stack:
             NotFound: there is no stack in this state folder.
         """
         self._known()
-        with ThreadPoolExecutor(len(PARTS)) as pool:
-            return list(pool.map(self._status, PARTS))
+        parts = self.parts
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return list(pool.map(self._status, parts))
 
     def addresses(self) -> Addresses:
         """Every port and connection string.
@@ -153,11 +168,21 @@ class Stack:
             tuning,
         )
 
+    def maria_server(self) -> mariadb.Server:
+        """The MariaDB server with ``portfolio``, where that was chosen."""
+        choices, log = self._known(), self.state / "log" / "mariadb.log"
+        return mariadb.Server(
+            self.state / MARIADB, log, choices.ports[MARIADB], choices.passwords["mariadb_admin"],
+            sql_mode=mariadb.EXACT_MODE,
+        )  # fmt: skip
+
     def _bring_up(self, name: str, report: Report) -> None:
         self._start(name, report)
         if name == "source":
             prepare.source_databases(self.cluster(name).dsn("postgres"), self._known())
             prepare.source_schemas(self.addresses(), report)
+        elif name == MARIADB:
+            mariadb_prepare.source(self.maria_server(), self._known().passwords["mariadb_capture"], report)
         elif name == "warehouse":
             prepare.warehouse_databases(self.cluster(name).dsn("postgres"), self._known())
             prepare.warehouse_schemas(self.addresses(), self.state, report)
@@ -186,8 +211,10 @@ class Stack:
         """Describe a part by the present choices."""
         if name in {"source", "warehouse"}:
             return self.cluster(name)
-        if name not in PARTS:
-            raise NotFound(f"no part {name!r}; there are: {', '.join(PARTS)}")
+        if name not in self.parts:
+            raise NotFound(f"no part {name!r}; there are: {', '.join(self.parts)}")
+        if name == MARIADB:
+            return self.maria_server()
         choices, log = self._known(), self.state / "log"
         folder = artifacts.runtime_folder()
         worker = artifacts.read_lock(folder / "worker.lock")
@@ -204,9 +231,9 @@ class Stack:
             plugins, self.state / "secrets", Jvm(java, worker, "1g"),
         )  # fmt: skip
 
-    def _choose(self, wanted: list[str]) -> None:
+    def _choose(self, wanted: list[str], portfolio: str = "postgres") -> None:
         """Choose ports at the first start; choose again for a part that is down and whose port somebody else has."""
-        choices = self._load() or addressing.new_choices()
+        choices = self._load() or addressing.new_choices(portfolio)
         self._choices = choices
         lost = []
         for name in wanted:
@@ -215,6 +242,18 @@ class Stack:
                 lost += [port for port in names if not addressing.is_free(choices.ports[port])]
         self._choices = addressing.with_new_port(choices, *lost)
         addressing.save(self.state / "stack.json", self._choices)
+
+    def _kind(self, portfolio: str | None) -> str:
+        """The kind of database that portfolio is in, or will be."""
+        choices = self._load()
+        if choices is None:
+            return portfolio or "postgres"
+        if portfolio not in {None, choices.portfolio}:
+            raise Conflict(
+                f"portfolio is in {choices.portfolio} here, and what was captured of it stays so",
+                hint="cdc local reset, or another --state",
+            )
+        return choices.portfolio
 
     def _load(self) -> Choices | None:
         self._choices = addressing.load(self.state / "stack.json")

@@ -23,11 +23,12 @@ def configuration(addresses: Addresses, state: Path) -> str:
         ("keyring", {"path": str(state / "keyring.json")}),
     ]  # fmt: skip
     for name, source in addresses.sources.items():
+        file = f"{name}.yaml" if source.kind == "postgres" else f"{name}.{source.kind}.yaml"
         tables.append((f"sources.{name}", {
             "dsn": source.dsn,
             "admin_dsn": source.admin_dsn,
-            "definition": str(checkout / "connectors" / "definitions" / f"{name}.yaml"),
-            "policy": str(checkout / "governance" / "policies" / f"{name}.yaml"),
+            "definition": str(checkout / "connectors" / "definitions" / file),
+            "policy": str(checkout / "governance" / "policies" / file),
             "topic": name,
         }))  # fmt: skip
     lines = [

@@ -67,6 +67,13 @@ def _label(text: str) -> str:
     return text.replace("\\,", ",")
 
 
+def _yes_or_no(text: str) -> str:
+    """A ``boolean`` is a ``tinyint(1)``, and a snapshot writes it as that; a table's definition in the stream as yes or
+    no.
+    """
+    return "1" if text.lower() == "true" else "0"
+
+
 def _bits(length: str | None) -> Callable[[str], str]:
     width = int(length or "1")
 
@@ -77,6 +84,7 @@ def _bits(length: str | None) -> Callable[[str], str]:
     return render
 
 
+_BOOLEANS = frozenset({"BOOLEAN", "BOOL"})
 _RENDERED: dict[str, Callable[[str], str]] = {
     "io.debezium.time.Date": _date,
     "io.debezium.time.Timestamp": _millis,
@@ -96,6 +104,8 @@ def rendering_of(column: Column) -> Callable[[str], str] | None:
         return None
     if column.semantic == "io.debezium.data.Bits":
         return _plain(_bits(column.length))
+    if column.type in _BOOLEANS and column.wire == "boolean":
+        return _yes_or_no
     render = _RENDERED.get(column.semantic)
     return _plain(render) if render is not None else None
 
@@ -153,6 +163,9 @@ _LIMITS = {
         note=_ZERO + "; in a snapshot 5 to 14 October 1582 arrive ten days later",
     ),
     "TIMESTAMP": Typing("timestamptz", texts.iso, fidelity="limit", note=_ZERO),
+    **dict.fromkeys(
+        _BOOLEANS, Typing("smallint", fidelity="limit", note="in a table made while captured all but 0 arrives as 1")
+    ),
     "YEAR": Typing("smallint", fidelity="limit", note="in a snapshot the year 0000 arrives as 2000"),
 }
 """Types of which Debezium writes less than the value; every other value of theirs is exact."""

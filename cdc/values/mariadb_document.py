@@ -11,6 +11,7 @@ _TIME = "io.debezium.time."
 _DATA = "io.debezium.data."
 LINES: tuple[Line, ...] = (
     Line("tinyint, boolean", "TINYINT", "int16", "`-128`"),
+    Line("boolean, of a table or column made while captured", "BOOLEAN", "boolean", "`0`, `1`"),
     Line("tinyint unsigned", "TINYINT UNSIGNED", "int16", "`255`"),
     Line("smallint", "SMALLINT", "int16", "`-32768`"),
     Line("smallint unsigned", "SMALLINT UNSIGNED", "int32", "`65535`"),

@@ -95,7 +95,7 @@ def _apply(
     if stage in used:  # by another version of this table with the same columns (a snapshot describes some otherwise)
         cursor.execute(f"DELETE FROM {stage}")
     used.add(stage)
-    _stage(cursor, stage, table.keyless, changes)
+    _stage(cursor, stage, table.keyless, len(names), changes)
     parts = {"table": target, "columns": listed, "stage": stage}
     if table.keyless:
         statement = _COUNT.format(
@@ -125,11 +125,13 @@ def _known_missing(cursor: psycopg2.extensions.cursor, log: str, table: str) -> 
     return found is not None and bool(found[0])
 
 
-def _stage(cursor: psycopg2.extensions.cursor, stage: str, keyless: bool, changes: Mapping[str, StateChange]) -> None:
+def _stage(
+    cursor: psycopg2.extensions.cursor, stage: str, keyless: bool, columns: int, changes: Mapping[str, StateChange]
+) -> None:
     lines = []
     for key, row in changes.items():
         at = row.committed_at if row.committed_at is not None else NULL
-        tail = f"\t{row.line}\n" if row.line else "\n"
+        tail = f"\t{row.line}\n" if columns else "\n"  # one column's empty text is an empty line
         if keyless:
             lines.append(f"{escape(key)}\t{row.seq}\t{at}\t{row.copies}{tail}")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ import yaml
 
 from cdc.local.stack import Stack
 from tests.fix_own import Own, own_source
+from tests.fix_replication import Warehouse
 from tests.fuzz.scenario import Scenario
 from tests.independent.reader import Reader
 from tests.oracle.catalog import SourceTable, source_tables
@@ -22,7 +23,7 @@ from tests.oracle.comparison import compare_source, open_protected
 
 AT_ONCE = 4
 """Connections that change the source side by side, each the scenarios given to it."""
-_NUMBER = re.compile(r' f(\d+)"?\.')
+_NUMBER = re.compile(r' f(\d+)["`]?\.')
 _UNSEALABLE = frozenset({"float4", "float8", "interval", "xml", "bit", "point", "money", "bpchar", "box", "array"})
 """Types whose sealed text the oracle has no rule for, so they are compared in clear."""
 EXPLAINED = frozenset({"column-gone", "column-changed"})
@@ -56,9 +57,14 @@ class Outcome:
 
 
 def run(stack: Stack, seed: int, numbers: Sequence[int], with_open: frozenset[str] = frozenset(), transactions: int = 12) -> Outcome:
-    """These scenarios in one database under one connector. One that stops the worker is found by halving."""
+    """These scenarios in one database under one connector."""
+    return halved(lambda some: _run(stack, seed, some, with_open, transactions), numbers)
+
+
+def halved(once: Callable[[Sequence[int]], Outcome], numbers: Sequence[int]) -> Outcome:
+    """Run these scenarios together. One that stops the worker is found by halving."""
     try:
-        return _run(stack, seed, numbers, with_open, transactions)
+        return once(numbers)
     except Exception as error:  # noqa: BLE001 - whatever stops a run is a finding, and which scenario it is of is not known yet
         if len(numbers) == 1:
             outcome = Outcome(numbers)
@@ -66,8 +72,8 @@ def run(stack: Stack, seed: int, numbers: Sequence[int], with_open: frozenset[st
             return outcome
         print(f"halving {numbers[0]} to {numbers[-1]} after {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         half = len(numbers) // 2
-        outcome = run(stack, seed, numbers[:half], with_open, transactions)
-        outcome.add(run(stack, seed, numbers[half:], with_open, transactions))
+        outcome = halved(once, numbers[:half])
+        outcome.add(halved(once, numbers[half:]))
         if not outcome.failures:
             outcome.failures.append((None, f"only together, {numbers[0]} to {numbers[-1]}: {type(error).__name__}: {error}"))
         return outcome
@@ -187,12 +193,12 @@ def _judge(own: Own, scenarios: Sequence[Scenario], left_out: set[str], outcome:
         outcome.cells += opened.cells
         if opened.difference and not (opened.table in narrow and opened.difference.endswith("lacks a column")):
             outcome.say(opened.difference)
-    _verify(own, outcome)
+    verify(own.warehouse, own.name, own.cdc("audit", "verify", own.name, "--output", "json", code=None).stdout, outcome)
 
 
-def _verify(own: Own, outcome: Outcome) -> None:
-    """The verifier and the independent reader, which share no code, both find the log whole."""
-    done = json.loads(own.cdc("audit", "verify", own.name, "--output", "json", code=None).stdout)
+def verify(warehouse: Warehouse, name: str, said: str, outcome: Outcome) -> None:
+    """The verifier (what it said) and the independent reader, which share no code, both find the log whole."""
+    done = json.loads(said)
     for log in done["logs"]:
         for finding in log["findings"]:
             outcome.say(f"{finding['table']}: entry {finding['seq']}: {finding['check']}: {finding['cause']}")
@@ -200,9 +206,9 @@ def _verify(own: Own, outcome: Outcome) -> None:
             outcome.say(f"verify: {log['verdict']}: {log['incomplete']}")
     reader = Reader()
     texts = {}
-    for row in own.warehouse.query(
+    for row in warehouse.query(
         "SELECT e.seq, e.entry, b.body, encode(e.leaf, 'hex'), e.table_name FROM audit.entry e LEFT JOIN audit.body b USING (log, seq)"
-        " WHERE e.log = %s ORDER BY e.seq", (own.name,),
+        " WHERE e.log = %s ORDER BY e.seq", (name,),
     ):  # fmt: skip
         reader.read(*row[:4])
         texts[row[0]] = row[4]

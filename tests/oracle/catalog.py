@@ -81,6 +81,8 @@ class SourceTable:
     @staticmethod
     def ours(column: str) -> str:
         """The column's name in the warehouse: with one more ``_`` where state tables have, or could have, one of that name."""
+        if len(column.encode()) > 63:  # of MariaDB's, whose names have up to 64 characters
+            return column.encode()[:52].decode(errors="ignore") + "~" + hashlib.sha256(column.encode()).hexdigest()[:10]
         return column + "_" if _OURS.fullmatch(column) else column
 
     @property

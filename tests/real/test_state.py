@@ -24,6 +24,7 @@ from tests.warehouse import edge, everything, folded, log, query, rebuilt_alike,
 OPEN_POLICY = policy.parse("""
 source: trading
 tables:
+  public.single: {columns: {note: clear}}
   public.odd: {columns: {_key: clear, _version: clear, _version_: clear, _seq: clear, _deleted: clear, _copies: clear, _committed_at: clear}}
   public.plain: {columns: {_key: clear, _version: clear, _version_: clear, _seq: clear, _deleted: clear, _copies: clear, _committed_at: clear, id: clear, note: clear}}
 """)
@@ -335,6 +336,18 @@ def test_two_descriptions_of_a_table_with_the_same_columns_in_one_batch(warehous
         it.bring(feed.records)
     expected = {("0", "a"): 1, ("1", "b"): 1, ("2", "a"): 1, ("3", "a"): 1}
     assert rows(warehouse_database, "trading.plain", "id", "note") == expected
+    assert verified(warehouse_database) == []
+
+
+def test_an_empty_text_in_a_table_of_one_column(warehouse_database):
+    """Its line for COPY is empty, and is a column all the same."""
+    single, feed = Table("public", "single", (Column("note"),), ()), Feed()
+    feed.snapshot(single, [{"note": "a"}, {"note": ""}, {"note": None}])
+    with worker(warehouse_database, OPEN_POLICY) as it:
+        it.bring(feed.records)
+        it.bring(_change(feed, (single, "c", None, {"note": ""}), (single, "u", {"note": "a"}, {"note": ""})))
+        assert it.projections.suspended == {}
+    assert rows(warehouse_database, "trading.single", "note") == {("",): 3, (None,): 1}
     assert verified(warehouse_database) == []
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from cdc.batch import Standing
 from cdc.debezium import Decoder
+from cdc.entry import state_column
 from cdc.errors import Halted
 from cdc.event import Begin, Column, End, Origin, Record, Transaction, Truncate
 from cdc.identity import Identity
 from cdc.ledger.merkle import Edge
+from cdc.rows import table_version
 from cdc.sequencer import Sequencer
 from cdc.values import rendering_of, typing_of
 
@@ -140,3 +142,21 @@ def test_a_schema_change_is_a_counted_skip_without_its_text():
     event = Decoder().decode(Record("shop", 0, 3, None, value, (), 1))
     assert event.reason == "schema-change"
     assert "planted" not in repr(event)
+
+
+def test_a_column_name_beyond_63_bytes_ends_in_a_digest_in_state():
+    """MariaDB's names have up to 64 characters; PostgreSQL would cut two such columns to one name."""
+    one, other = "ё" * 63 + "a", "ё" * 63 + "b"
+    assert state_column(one) != state_column(other)
+    assert {len(state_column(name).encode()) for name in (one, other)} == {63}
+    assert state_column("ё" * 31 + "a") == "ё" * 31 + "a"
+    assert state_column("a" * 63) == "a" * 63
+    assert state_column("a" * 64).startswith("a" * 52 + "~")
+
+
+@pytest.mark.parametrize(("optional", "connector", "key"), [(True, "mariadb", ()), (False, "mariadb", ("a",)), (True, "postgresql", ("a",))])
+def test_a_unique_column_that_may_be_null_is_no_key(optional: bool, connector: str, key: tuple[str, ...]):
+    """MariaDB's connector takes `a int UNIQUE` of a CREATE TABLE in its stream for a key: all rows with null would share it."""
+    row = {"field": "after", "type": "struct", "fields": [{"field": "a", "type": "int32", "optional": True}]}
+    version = table_version({"fields": [row]}, {"fields": [{"field": "a", "type": "int32", "optional": optional}]}, ("s", "t"), connector)
+    assert version.key == key

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from .values import UNAVAILABLE
 
 _OWN = 5
 """Columns that every state table has, before those of the source."""
+_LONGEST = 63
 _OWN_NAME = re.compile(r"_(key|version|seq|committed_at|deleted|copies)_+")
 _TOGETHER = 500
 """Rows whose entries are asked for at a time."""
@@ -68,7 +70,8 @@ class StateCheck:
         self._schemas = schemas
         self._entries_at = entries_at
         self._say = say
-        self._columns = [(_of_source(name), kind) for name, kind in stated.columns]
+        long = _long_names(stated.table, schemas)
+        self._columns = [(long.get(name) or _of_source(name), kind) for name, kind in stated.columns]
         rules = [(name, text.same(kind)) for name, kind in self._columns]
         self._rules = [(at, name, rule) for at, (name, rule) in enumerate(rules) if rule is not None]
         self._unknown = tuple(name for name, rule in rules if rule is None)
@@ -228,6 +231,16 @@ class StateCheck:
 def _of_source(name: str) -> str:
     """The source's name of a state column: one ``_`` less where it is named like a column that state tables add."""
     return name[:-1] if _OWN_NAME.fullmatch(name) else name
+
+
+def _long_names(table: str, schemas: Schemas) -> dict[str, str]:
+    """The state column's name → the source's, where that is longer than a name of PostgreSQL's (63 bytes)."""
+    versions = (version for (named, _, _), version in schemas.versions.items() if named == table)
+    names = {name for version in versions for name in version.kept() if len(name.encode()) > _LONGEST}
+    return {
+        name.encode()[: _LONGEST - 11].decode(errors="ignore") + "~" + sha256(name.encode()).hexdigest()[:10]: name
+        for name in names
+    }
 
 
 def _seqs(chunk: list[_Wanted]) -> list[int]:

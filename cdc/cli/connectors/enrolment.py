@@ -14,7 +14,7 @@ from cdc.errors import ConfigError, Conflict
 from connectors import definition as definitions
 from connectors import preparation, proposal, scram
 from connectors.definition import Definition
-from connectors.inventory import Inventory, Relation
+from connectors.inventory import Inventory
 from connectors.preparation import Role
 from connectors.proposal import Address
 
@@ -26,11 +26,11 @@ class Enrolment:
     files: Mapping[Path, str] = field(repr=False)
     kept: tuple[Path, ...]
     definition: Definition
-    captured: tuple[Relation, ...]
+    captured: int
     left_out: tuple[str, ...]
     login: Login
     sql: str = field(repr=False)
-    wal_level: str
+    wal_level: str = "logical"
 
 
 def enrol(
@@ -57,9 +57,27 @@ def enrol(
     sql_before = where.sql.read_text(encoding="utf-8") if where.sql.exists() else ""
     debezium = _role(name, login, inventory, sql_before, bool(password))
     sql = stamped(preparation.text(definition, inventory, captured, debezium))
+    files, kept, sql = chosen(name, where, login, text, sql, force=force)
+    return Enrolment(
+        files,
+        kept,
+        definition,
+        len(captured),
+        (*left_out, *(other.reason for other in inventory.others if not schemas or other.schema in schemas)),
+        login,
+        sql,
+        inventory.server.wal_level,
+    )
+
+
+def chosen(
+    name: str, where: Places, login: Login, definition: str, sql: str, *, force: bool
+) -> tuple[dict[Path, str], tuple[Path, ...], str]:
+    """Which files are written (the declaration last), which are kept as they were edited, and the SQL that counts."""
+    sql_before = where.sql.read_text(encoding="utf-8") if where.sql.exists() else ""
     written_once = {
         where.secret: secret_text(login),
-        where.definition: text,
+        where.definition: definition,
         where.declaration: declaration(name, login),
     }
     files = {path: new for path, new in written_once.items() if _differs(path, new) and (force or not path.exists())}
@@ -71,16 +89,7 @@ def enrol(
             files[where.sql] = sql
     # The declaration last: a source that every command knows has all its files.
     ordered = sorted(files, key=lambda path: path == where.declaration)
-    return Enrolment(
-        {path: files[path] for path in ordered},
-        kept,
-        definition,
-        captured,
-        (*left_out, *(other.reason for other in inventory.others if not schemas or other.schema in schemas)),
-        login,
-        sql,
-        inventory.server.wal_level,
-    )
+    return {path: files[path] for path in ordered}, kept, sql
 
 
 def _differs(path: Path, text: str) -> bool:

@@ -10,6 +10,7 @@ import click
 
 from cdc import config
 from cdc.cli.connectors.enrolment import Enrolment, enrol
+from cdc.cli.connectors.telling import short, tell
 from cdc.cli.source_files import Places, places, write
 from cdc.config import Config
 from cdc.errors import ConfigError, Conflict
@@ -25,7 +26,8 @@ from connectors.preparation_run import run
     "--dsn",
     envvar="CDC_SOURCE_DSN",
     show_envvar=True,
-    help="The database, as a superuser or its owner: a libpq connection string or URL; `-` reads standard input."
+    help="The database, as a superuser or its owner: a libpq connection string or URL, or mariadb://…; `-` reads"
+    " standard input."
     " A command line shows in the process list, so give one with a password through the variable or standard input.",
 )
 @click.option(
@@ -55,7 +57,9 @@ def init(
     force: bool,
     path: Path | None,
 ) -> None:
-    """Prepare any PostgreSQL database (13 or later) as the source NAME, from its catalog. Reads no row.
+    """Prepare a PostgreSQL (13 or later) or MariaDB database as the source NAME, from its catalog. Reads no row.
+
+    A DSN of MariaDB's is mariadb://root:PASSWORD@HOST:PORT/DATABASE; it captures that database, or those of --schema.
 
     Writes beside the configuration file: sources/NAME/definition.yaml (what is captured), sources/NAME/NAME.sql (what
     a superuser runs in the database), sources/NAME/source.toml (which makes NAME known to every command) and
@@ -67,7 +71,13 @@ def init(
     config.demand_source_name(name)
     where = places(settings, name)
     _demand_free(settings, name, where)
-    with inventories.opened(_dsn(dsn), "the database") as connection:
+    dsn = _dsn(dsn)
+    if dsn.startswith("mariadb://"):
+        from cdc.cli.connectors.mariadb_init import init as init_maria
+
+        init_maria(settings, name, dsn, schemas, role, where, apply_sql=apply_sql, force=force)
+        return
+    with inventories.opened(dsn, "the database") as connection:
         inventory = inventories.read(connection)
         if inventory.server.standby:
             raise Conflict("the server is a standby: what captures it is made on the primary", hint="give its primary")
@@ -80,11 +90,11 @@ def init(
         password = os.environ.get("CDC_CONNECTOR_PASSWORD")
         enrolment = enrol(name, where, inventory, connection.info, schemas, role, password, force=force)
         write(enrolment.files)
-        _tell(enrolment)
+        tell(enrolment)
         if apply_sql:
             click.echo(scram.masked(enrolment.sql))
-            count = run(connection, enrolment.sql, _short(where.sql))
-            click.echo(f"{name}: {count} paragraphs of {_short(where.sql)} done", err=True)
+            count = run(connection, enrolment.sql, short(where.sql))
+            click.echo(f"{name}: {count} paragraphs of {short(where.sql)} done", err=True)
     if apply_sql:
         for finding in demand_fit(enrolment.definition, enrolment.login.dsn):
             click.echo(f"{name}: warning: {finding.problem}", err=True)
@@ -108,30 +118,11 @@ def _dsn(given: str | None) -> str:
     return given
 
 
-def _tell(enrolment: Enrolment) -> None:
-    name = enrolment.definition.name
-    tables = f"{len(enrolment.captured)} tables of database {enrolment.login.database}"
-    click.echo(f"{name}: {tables} will be captured", err=True)
-    for reason in enrolment.left_out:
-        click.echo(f"{name}: not captured: {reason}", err=True)
-    for path in enrolment.files:
-        click.echo(f"{name}: wrote {_short(path)}", err=True)
-    for path in enrolment.kept:
-        click.echo(f"{name}: kept {_short(path)}, which was edited (--force writes it anew)", err=True)
-    if not enrolment.files and not enrolment.kept:
-        click.echo(f"{name}: every file is as it would be written", err=True)
-
-
 def _tell_next(name: str, where: Places, enrolment: Enrolment, *, applied: bool) -> None:
     if not applied:
         if enrolment.wal_level != "logical":
             click.echo(f"{name}: warning: wal_level is {enrolment.wal_level}; it must be logical first:", err=True)
             click.echo("  → ALTER SYSTEM SET wal_level = 'logical', then restart the server", err=True)
-        click.echo(f"  → as a superuser: psql -v ON_ERROR_STOP=1 -f {_short(where.sql)}", err=True)
+        click.echo(f"  → as a superuser: psql -v ON_ERROR_STOP=1 -f {short(where.sql)}", err=True)
         click.echo(f"    (or cdc connectors init {name} --apply-sql)", err=True)
     click.echo(f"  → cdc policy init {name}", err=True)
-
-
-def _short(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -14,7 +14,7 @@ from cdc.local.workload.run import PHASES, run
 
 
 @click.command()
-@click.option("--dsn", required=True, help="libpq connection string of a role that owns the tables.")
+@click.option("--dsn", required=True, help="DSN of a role that owns the tables: libpq's, or mariadb://…")
 @click.option("--database", type=click.Choice(list(PHASES)), default="trading", show_default=True)
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same rows.")
 @click.option("--scale", default=1.0, show_default=True, help="1 is about 30,000 row changes on trading.")

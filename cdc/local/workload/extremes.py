@@ -27,6 +27,13 @@ NUMERICS = (
 )
 """For ``numeric`` without a declared scale."""
 
+NOT_IN_MARIADB = frozenset({
+    "NaN", "Infinity", "-Infinity", "infinity", "-infinity",
+    "0001-01-01",  # Debezium's snapshot has another calendar before 1582
+    "100000000000000000000000000000000000000000000000000000000000",
+})  # fmt: skip
+"""What of these lists a ``decimal(65, 30)``, a double or a date of MariaDB's does not hold."""
+
 QUANTITIES = (
     "0.0000000001",
     "-0.0000000001",

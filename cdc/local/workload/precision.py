@@ -46,12 +46,17 @@ def trading(world: World) -> None:
 
 
 def portfolio(world: World) -> None:
-    """Write every extreme into prices, positions and references."""
-    for number, price in enumerate(extremes.NUMERICS):
+    """Write every extreme into prices, positions and references; on MariaDB those that it can hold."""
+    everywhere = world.session.number == "numeric"
+    numerics, dates, reals = (
+        tuple(value for value in values if everywhere or value not in extremes.NOT_IN_MARIADB)
+        for values in (extremes.NUMERICS, extremes.DATES, extremes.REALS)
+    )
+    for number, price in enumerate(numerics):
         account = world.rng.choice(world.accounts)
         at = world.instant()
         with world.session.transaction() as tx:
-            confidence = _nth(extremes.REALS, number)
+            confidence = _nth(reals, number)
             tx.insert(
                 "prices",
                 [
@@ -66,7 +71,7 @@ def portfolio(world: World) -> None:
             )
             tx.update("prices", "SET price = price + 0.0 WHERE priced_at = %s AND symbol = 'X'", (at,))
             movement = dict(movement_row(world, account)) | {"reference": _nth(extremes.STRINGS, number)}
-            tx.insert("cash_movements", [movement | {"value_date": _nth(extremes.DATES, number)}])
+            tx.insert("cash_movements", [movement | {"value_date": _nth(dates, number)}])
         if number < len(SYMBOLS) and price != "NaN":
             with world.session.transaction() as tx:
                 basis = "SET cost_basis = %s, lots = %s WHERE portfolio_id = %s"

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import psycopg2
+import pymysql
 
 from cdc.errors import CdcError, ConfigError, Conflict
 from cdc.local.workload import atomicity, business, foundation, keyless, keys, large, planting, precision, tables
 from cdc.local.workload.canaries import canary
+from cdc.local.workload.maria_session import MariaSession
 from cdc.local.workload.session import Operation, Report, Session
 from cdc.local.workload.world import Phase, World
 
@@ -107,6 +109,9 @@ def run(
     The same arguments on an equal database give the same rows. ``pace`` is in row changes per second. ``phases`` names
     some of `PHASES` (default all).
 
+    A ``dsn`` that begins with ``mariadb://`` is portfolio's on MariaDB: all phases but the logical messages, which it
+    does not have.
+
     Raises:
         ConfigError: unknown database or phase.
         Conflict: this seed has run on this database already.
@@ -114,7 +119,12 @@ def run(
         CdcError: a statement failed; the message names the phase and the SQLSTATE.
     """
     chosen = _chosen(database, phases)
-    session = Session(dsn, pace=pace, report=report)
+    maria = dsn.startswith("mariadb://")
+    if maria and database != "portfolio":
+        raise ConfigError(f"the workload of {database} is PostgreSQL's", hint="--database portfolio")
+    session = (MariaSession if maria else Session)(dsn, pace=pace, report=report)
+    if maria:
+        chosen = {name: phase for name, phase in chosen.items() if name != "messages"}  # MariaDB has none
     started = time.monotonic()
     try:
         _refuse_second_run(session, database, seed)
@@ -126,6 +136,8 @@ def run(
     except psycopg2.Error as failure:
         # Only the SQLSTATE: the message and its detail carry row values.
         raise CdcError(f"workload on {database}, phase {session.phase!r}: SQLSTATE {failure.pgcode}") from None
+    except pymysql.err.MySQLError as failure:
+        raise CdcError(f"workload on {database}, phase {session.phase!r}: MariaDB error {failure.args[0]}") from None
     finally:
         session.close()
     return summarize(session, database, seed, scale, time.monotonic() - started)

@@ -11,10 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import psycopg2
-import psycopg2.extensions
 from psycopg2.extras import execute_values
 
 from cdc.errors import Unreachable
@@ -26,15 +25,23 @@ Report = Callable[[str, int], None]
 """Called after each commit with the phase and the row changes committed so far."""
 
 
+Connection: TypeAlias = Any
+"""A connection by PEP 249: of psycopg2 or of pymysql."""
+
+
 class Session:
     """One workload's hold on one source database: connections, counts and pace."""
 
+    number = "numeric"
+    """The type of a number with all its digits."""
+    logical_messages = True
+
     def __init__(self, dsn: str, *, pace: float | None = None, report: Report | None = None) -> None:
         """Open nothing yet. ``pace`` is in row changes per second; None runs unthrottled."""
-        self._dsn = dsn
+        self.dsn = dsn
         self._pace = pace
         self._report = report
-        self._connections: list[psycopg2.extensions.connection] = []
+        self._connections: list[Connection] = []
         self._identifiers: dict[str, int] = {}
         self._started = time.monotonic()
         self.phase = ""
@@ -58,20 +65,27 @@ class Session:
         connection = self._connection(2)
         with connection.cursor() as cursor:
             cursor.execute(statement, tuple(parameters))
-            answer = cursor.fetchall()
+            answer: list[tuple[Any, ...]] = list(cursor.fetchall())
         connection.rollback()
         return answer
 
-    def _connection(self, which: int) -> psycopg2.extensions.connection:
+    def one(self, table: str, match: str) -> str:
+        """The condition that takes one of the rows that match, of a table without a key."""
+        return f"ctid = (SELECT ctid FROM {table} WHERE {match} LIMIT 1)"
+
+    def connect(self) -> Connection:
+        """Open a connection. One thread drives all of them, so waiting for a lock would be waiting for itself."""
+        try:
+            connection = psycopg2.connect(self.dsn, application_name="cdc workload", connect_timeout=10)
+        except psycopg2.OperationalError as failure:
+            raise Unreachable("the source database does not answer", hint="cdc local up") from failure
+        connection.cursor().execute("SET lock_timeout = '10s'; SET TimeZone = 'UTC'")
+        connection.commit()
+        return connection
+
+    def _connection(self, which: int) -> Connection:
         while len(self._connections) <= which:
-            try:
-                connection = psycopg2.connect(self._dsn, application_name="cdc workload", connect_timeout=10)
-            except psycopg2.OperationalError as failure:
-                raise Unreachable("the source database does not answer", hint="cdc local up") from failure
-            self._connections.append(connection)
-            # One thread drives all connections, so waiting for a lock would be waiting for itself.
-            connection.cursor().execute("SET lock_timeout = '10s'; SET TimeZone = 'UTC'")
-            connection.commit()
+            self._connections.append(self.connect())
         return self._connections[which]
 
     def identifiers(self, table: str, column: str, count: int) -> range:
@@ -103,7 +117,7 @@ class Session:
 class Transaction:
     """One transaction. As a context manager it commits at the end and rolls back on an exception."""
 
-    def __init__(self, session: Session, connection: psycopg2.extensions.connection) -> None:
+    def __init__(self, session: Session, connection: Connection) -> None:
         self._session = session
         self._connection = connection
         self._cursor = connection.cursor()
@@ -208,7 +222,7 @@ class Transaction:
         self._counts, self._messages = counts, messages
 
     def _count(self, table: str, operation: Operation) -> int:
-        rows = self._cursor.rowcount
+        rows: int = self._cursor.rowcount
         if rows:
             self._counts[table, operation] += rows
         return rows

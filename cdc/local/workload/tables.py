@@ -73,7 +73,7 @@ def add_column_portfolio(world: World) -> None:
     with world.session.transaction() as tx:
         tx.define("ALTER TABLE clients ADD COLUMN IF NOT EXISTS passport_no text")
     with world.session.transaction() as tx:
-        tx.define("ALTER TABLE prices ADD COLUMN IF NOT EXISTS haircut numeric")
+        tx.define("ALTER TABLE prices ADD COLUMN IF NOT EXISTS haircut " + world.session.number)
     for number in range(world.many(10)):
         with world.session.transaction() as tx:
             (client,) = world.session.identifiers("clients", "client_id", 1)

@@ -1,0 +1,16 @@
+UPDATE `Customer` SET `Full Name` = 'Ada Canary-King', flags = 'x', credit = 0.01 WHERE `CustomerID` = 1;
+INSERT INTO `Customer` (`Full Name`, `e-mail`) VALUES ('Streamed Canary', 'streamed.canary@example.org');
+UPDATE `order` SET total = total + 1.0001, note = 'streamed canary note' WHERE `select` IN (1, 3);
+DELETE FROM line WHERE `order` = 1 AND no = 2;
+UPDATE line SET no = no - 1 WHERE `order` = 2;
+UPDATE category SET title = 'Streamed canary title' WHERE code = 'ç';
+DELETE FROM visit WHERE who = 1 LIMIT 1;
+UPDATE visit SET url = '/canary/2', took = '838:59:59.999' WHERE who IS NULL;
+UPDATE only_unique SET n = n * 10, maybe = NULL;
+UPDATE only_unique SET code = 'yy' WHERE code = 'y';
+REPLACE INTO only_unique VALUES ('x', 'q', 11);
+INSERT INTO category VALUES ('a', NULL, 'Root again') ON DUPLICATE KEY UPDATE title = 'Root, twice';
+UPDATE wide_bits SET many = b'111', one = NULL, bin = x'ff000000' WHERE id = 1;
+CREATE TABLE tomorrow (id int PRIMARY KEY, what varchar(30));
+INSERT INTO tomorrow VALUES (1, 'canary of tomorrow');
+UPDATE two_unique SET p = 3, q = 'z' WHERE p = 2;
