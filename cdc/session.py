@@ -26,6 +26,7 @@ from cdc.heads import Heads
 from cdc.identity import Identity
 from cdc.protect import Protected, ProtectedEvent, ProtectedQuarantine, ProtectedTable, Protector
 from cdc.quarantine import LIMIT, Rate, quarantined
+from cdc.resolving import Parts, Resolver
 from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
 from cdc.stream import Stream, Topic
@@ -102,6 +103,12 @@ class Session:
         self._offsets: list[int] = []
         self._events: list[Event] = []
         self._rate = Rate(settings.quarantine_limit)
+        self._resolver = Resolver(
+            Parts(
+                settings.log, settings.topic, self._reader, self._keys, self._protect, self._sequencer, self._heads,
+                self._projections, self._writer, progress,
+            )
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self
@@ -142,10 +149,12 @@ class Session:
             if self._events and (full or time.monotonic() - oldest >= self._settings.linger_s):
                 self._hand_over()
                 oldest = time.monotonic()
+            self._resolver.look()
             self._stream.confirm_idle()
             self._stream.acknowledge(self._committed_offset, self._warehouse)
             self._progress.beat(self._stream.lag())
             if self._settings.until_caught_up and not records and self._caught_up():
+                self._resolver.look(at_once=True)
                 break
         self._flush()
         self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)

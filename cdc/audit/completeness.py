@@ -22,6 +22,9 @@ _SUSPENDED = """
 SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table
  WHERE log = %(log)s AND suspended_code IS NOT NULL AND table_name = ANY(%(tables)s) ORDER BY 1
 """
+_QUARANTINE = """
+SELECT seq, table_name FROM audit.open_quarantine(%(log)s) WHERE table_name IS NULL OR table_name = ANY(%(tables)s)
+"""
 NOT_CHECKED = (
     "the hashes of these entries (cdc audit verify)",
     "who made the changes (not captured: PostgreSQL's WAL has no user)",
@@ -65,6 +68,19 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A record in quarantine: what it says of ``table``, or of some table where None is known, is in no answer."""
+
+    seq: int
+    table: str | None
+
+    def sentence(self) -> str:
+        """For people."""
+        of = f"of {self.table}" if self.table is not None else "of a table that it does not tell"
+        return f"entry {self.seq:,} is a record {of} that could not be read: this answer lacks what it says"
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     """Of one log, at the moment of the answer. Instants are ns since 1970.
 
@@ -81,6 +97,7 @@ class Completeness:
     halted: str | None
     gaps: tuple[Gap, ...]
     suspended: tuple[Suspended, ...]
+    quarantined: tuple[Unread, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -97,6 +114,7 @@ class Completeness:
             "open_transaction": self.open_transaction,
             "halted": self.halted,
             "suspended": [{"table": s.table, "code": s.code, "since_seq": s.seq} for s in self.suspended],
+            "quarantined": [{"seq": each.seq, "table": each.table} for each in self.quarantined],
             "not_checked": list(NOT_CHECKED),
         }
 
@@ -120,6 +138,7 @@ class Completeness:
             ("suspended", f"current state of {each.table} stands still ({each.code}); this answer is from the log")
             for each in self.suspended
         ]
+        found += [("quarantined", each.sentence()) for each in self.quarantined]
         return [*found, *(("not checked", what) for what in NOT_CHECKED)]
 
 
@@ -135,10 +154,11 @@ def completeness(reading: Reading, log: str, tables: Collection[str]) -> Complet
     origin, size, complete_at, complete_seq, transaction, halted, seq, at = row
     gaps = tuple(_gap(*found) for found in reading.rows(_GAPS, {"log": log}))
     suspended = reading.rows(_SUSPENDED, {"log": log, "tables": sorted(tables)})
+    unread = reading.rows(_QUARANTINE, {"log": log, "tables": sorted(tables)})
     baseline = None if seq is None else (seq, at)
     return Completeness(
         log, origin, size, complete_at, complete_seq, baseline, transaction, halted, gaps,
-        tuple(Suspended(*found) for found in suspended),
+        tuple(Suspended(*found) for found in suspended), tuple(Unread(*found) for found in unread),
     )  # fmt: skip
 
 

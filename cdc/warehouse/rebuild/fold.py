@@ -73,7 +73,7 @@ class Fold:
                 continue
             if body is not None:
                 entry |= decode(body)
-            renderer = self._renderer(entry["schema"], entry["plan"])
+            renderer = self._renderer(entry["schema"], entry["plan"], late="resolves" in entry)
             if making.target.key:
                 gone = operation == "d"
                 line = renderer.deleted(entry["before"]) if gone else renderer.row(entry["after"])
@@ -91,8 +91,11 @@ class Fold:
         self.making = making.at(through, self._truncated, self._last)
         return self.making
 
-    def _renderer(self, schema: str, plan: str) -> Renderer:
-        """That of a table version; where it follows another and lacks a column, what that column held is void."""
+    def _renderer(self, schema: str, plan: str, *, late: bool) -> Renderer:
+        """That of a table version; where it follows another and lacks a column, what that column held is void.
+
+        ``late``: a quarantined record, replayed. The version that it is of may have been another one's by then.
+        """
         digests = (schema, plan)
         if digests not in self._renderers:
             if digests not in self._known:  # described since the fold began
@@ -101,7 +104,7 @@ class Fold:
                 self._known = versions(self._cursor.connection.cursor(), self.making.log, self.making.table)
             self._renderers[digests] = Renderer(self._known[digests], self.making.target, self.making.as_text)
         renderer = self._renderers[digests]
-        if digests != self._last:
+        if digests != self._last and not late:
             if self._last is not None and renderer.lacks:
                 self._refuse_without_key(renderer)
                 self._write()
