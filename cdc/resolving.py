@@ -26,7 +26,7 @@ from cdc.warehouse.commit import PrivacyMark
 from cdc.warehouse.projection import Projections
 from cdc.warehouse.requests import Outcome, Request
 from cdc.writer import Writer
-from governance.errors import CellError
+from governance.errors import CellError, SubjectClosed
 from governance.keys import Keys
 from governance.seal import associated_tail
 from governance.store import StoreMark
@@ -138,6 +138,9 @@ class Resolver:
         return event
 
     def _protected(self, event: Event) -> Readable:
-        (protected,), _ = self._parts.protect([event])
+        try:
+            (protected,), _ = self._parts.protect([event])
+        except SubjectClosed as error:
+            raise _RefusedError(f"it still cannot be protected ({error.reason})") from None
         assert isinstance(protected, ProtectedEvent | ProtectedMessage)  # of these nothing else is made
         return protected

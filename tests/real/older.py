@@ -1,5 +1,7 @@
 """A worker of an older version: one that cannot read the records at the offsets in ``UNREADABLE``.
 
+With ``TABLELESS`` it cannot tell their table either; with ``DIES`` it is killed between a resolution and saying so.
+
 ``python -m tests.real.older replicate …`` is ``cdc replicate …`` otherwise.
 """
 
@@ -8,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import cdc.quarantine
+import cdc.warehouse.requests
 from cdc.cli import main
 from cdc.debezium import Decoder
 from cdc.errors import RecordError
@@ -29,4 +33,8 @@ def decode(self: Decoder, record: Record) -> Event:
 
 if __name__ == "__main__":
     Decoder.decode = decode  # type: ignore[method-assign]
+    if os.environ.get("TABLELESS"):
+        cdc.quarantine.table_of = lambda _record: None
+    if os.environ.get("DIES"):
+        cdc.warehouse.requests.done = lambda *_: os._exit(9)
     main()

@@ -75,12 +75,13 @@ def asked(warehouse: Warehouse, *command: str, code: int = 0) -> dict:
     return document
 
 
-def older_worker(warehouse: Warehouse, *unreadable: int) -> None:
+def older_worker(warehouse: Warehouse, *unreadable: int, code: int = 0, **environment: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.real.older", "replicate", LOG, "--until-caught-up", "--config", str(warehouse.path)],
-        capture_output=True, text=True, timeout=180, check=False, env={**os.environ, "UNREADABLE": " ".join(map(str, unreadable))},
+        capture_output=True, text=True, timeout=180, check=False,
+        env={**os.environ, "UNREADABLE": " ".join(map(str, unreadable)), **environment},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
 
 
 def shown(warehouse: Warehouse, view: str) -> list[tuple]:
@@ -104,6 +105,9 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     assert {each["seq"] for each in history["completeness"]["quarantined"]} == {
         held[at]["seq"] for at in (fed.last, fed.earlier, fed.foreign)
     }
+    inside = asked(warehouse, "audit", "transaction", held[fed.last]["transaction"], "--source", LOG)
+    (unread,) = (each for each in inside["changes"] if each["seq"] == held[fed.last]["seq"])
+    assert (unread["kind"], unread["what"]) == ("quarantined", "a record that could not be read")
     verify = cdc(warehouse, "audit", "verify", LOG).stdout
     assert "what 4 quarantined records say" in verify
 
@@ -169,3 +173,33 @@ def as_others_see_it(captured: Captured, warehouse: Warehouse, topic: OwnTopic, 
             assert len(shown(again, view)) > 3
     finally:
         drop_warehouse(captured, again)
+
+
+def test_a_record_whose_table_nobody_could_tell(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:
+    """No state waits for it: replayed, it goes to state at once, and once, though its owner dies before it says so."""
+    topic.create(fed.records[: fed.foreign])
+    older_worker(warehouse, fed.last, fed.keyless, TABLELESS="1")
+    assert suspended(warehouse) == {}
+    answer = asked(warehouse, "audit", "history", "trading.public.orders", fed.orders[0])
+    assert [each["table"] for each in answer["completeness"]["quarantined"]] == [None, None]
+    cdc(warehouse, "quarantine", "replay", LOG, "--all", "--wait", "0", code=4)
+    older_worker(warehouse, code=9, DIES="1")
+    older_worker(warehouse, code=9, DIES="1")  # the first of them is there already, and now also said to be
+    warehouse.drain(LOG)
+    counts = "SELECT count(*), count(DISTINCT entry::json #>> '{content,of}') FROM audit.entry WHERE kind = 'resolved'"
+    assert warehouse.query(counts) == [(2, 2)]
+    assert warehouse.query("SELECT count(*) FROM pipeline.resolution_request WHERE done_at IS NULL OR refused IS NOT NULL") == [(0,)]
+    ((keyless_table,),) = warehouse.query("SELECT table_name FROM audit.entry WHERE kafka_offset = %s AND kind = 'change'", (fed.keyless,))
+    assert suspended(warehouse) == {}
+    whole(warehouse, LOG)
+    cdc(warehouse, "audit", "verify", LOG)
+    as_others_see_it(captured, warehouse, topic, keyless_table)
+
+
+def test_who_may_ask(warehouse: Warehouse) -> None:
+    """The auditor's role may look, and not ask."""
+    text = warehouse.path.read_text()
+    settings = warehouse.settings
+    warehouse.path.write_text(text.replace(settings.warehouse_dsn, settings.warehouse_auditor_dsn))
+    refused = cdc(warehouse, "quarantine", "resolve", LOG, "3", "--reason", "because", code=2).stderr
+    assert "SQLSTATE 42501" in refused
