@@ -38,7 +38,7 @@ class Fed:
 def fed(captured: Captured) -> Fed:
     found = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
     begun = next(n for n, record in enumerate(found) if payload(record)[1].get("op") == "c")
-    records = found[: next(end for end in transaction_ends(found) if end > begun + 3_000)]
+    records = found[: next(end for end in transaction_ends(found) if end > begun + 1_500)]
     orders: dict[str, list[int]] = {}
     keyless = -1
     for n, record in enumerate(records):

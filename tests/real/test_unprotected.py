@@ -53,7 +53,7 @@ def halves(captured: Captured) -> tuple[list[TopicRecord], list[TopicRecord]]:
     found = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
     begun = next(n for n, record in enumerate(found) if payload(record)[1].get("op") == "c")
     ends = transaction_ends(found)
-    first, second = (next(end for end in ends if end > begun + count) for count in (2_000, 3_000))
+    first, second = (next(end for end in ends if end > begun + count) for count in (1_000, 1_500))
     return found[:first], found[first:second]
 
 
