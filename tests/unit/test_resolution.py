@@ -178,6 +178,20 @@ def test_a_message_out_of_quarantine() -> None:
     owner.whole()
 
 
+def test_a_record_of_an_earlier_incarnation_of_the_topic_keeps_its_place() -> None:
+    """The log goes on in another topic by now; salt and identity are of the one that the record was in."""
+    feed = updates()
+    owner = spoilt(feed, 3)
+    owner.feed(feed.records)
+    (held,) = of(owner.batches, "quarantined")
+    owner._sequencer.identity = owner._sequencer.identity.of_topic("AAAAAAAAAAAAAAAAAAAAAA")
+    owner.resolve(int(held["seq"]), "replayed", later=int(of(owner.batches, "change")[-1]["seq"]))
+    late = of(owner.batches, "change")[-1]
+    assert [late[name] for name in ("topic_id", "offset", "produced_at")] == [held[name] for name in ("topic_id", "offset", "produced_at")]
+    assert late["salt"] != held["salt"]
+    owner.whole()
+
+
 def test_a_long_row_has_its_body() -> None:
     feed = Feed()
     feed.begin()
