@@ -151,6 +151,18 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     assert lives[0][-1]["version"] == lives[0][-2]["version"] + 1
     assert lives[1][-1]["replay_of"] == f"entry/{lives[1][-2]['seq']}"
     assert f"(out of quarantine, entry {held[fed.last]['seq']:,})" in lives[0][-1]["what"]
+    ((instant,),) = warehouse.query(
+        "SELECT to_char(audit.instant(min(later.ordered_at) + 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        " FROM audit.entry held JOIN audit.entry later USING (log) WHERE log = %s AND held.seq = %s AND later.seq > held.seq"
+        " AND later.ordered_at > held.ordered_at AND later.transaction_id <> held.transaction_id",
+        (LOG, held[min(fed.last, fed.earlier)]["seq"]),
+    )
+    then = asked(warehouse, "audit", "as-of", "trading.public.orders", "--at", instant, "--limit", "1")
+    now = asked(warehouse, "audit", "as-of", "trading.public.orders", "--at", "now", "--limit", "1")
+    known = {held[at]["seq"]: done[at]["seq"] for at in (fed.last, fed.earlier, fed.foreign) if held[at]["seq"] <= then["as_of"]["seq"]}
+    assert known
+    assert {each["seq"]: each["resolved_by"] for each in then["completeness"]["quarantined"]} == known
+    assert now["completeness"]["quarantined"] == []
     for table in (ORDERS, keyless_table):
         cdc(warehouse, "rebuild", LOG, table)
     warehouse.drain(LOG)
