@@ -14,7 +14,7 @@ import msgspec
 
 from cdc.batch import EntryRow
 from cdc.copytext import NULL, escape
-from cdc.entry import MAX_ENTRY, ChangeForm, End, Entry, Flag, Transaction, encode, leaf
+from cdc.entry import MAX_ENTRY, ChangeForm, End, Entry, Flag, Resolves, Transaction, encode, leaf
 from cdc.identity import EntryIdentity
 from cdc.protect import ProtectedEvent
 
@@ -163,6 +163,25 @@ def _draft_in_python(
         ordinal,
     )
     return ChangeDraft(head, columns, transaction, version)
+
+
+def resolving_change(
+    event: ProtectedEvent,
+    identity: EntryIdentity,
+    resolves: Resolves,
+    *,
+    seq: int,
+    ordered_at: int,
+    ordinal: int,
+    epoch: str | None,
+    replay_of: str | None,
+    head_of_row: tuple[int, int | None] | None,
+) -> tuple[EntryRow, str | None]:
+    """Row and body of a change that resolves a quarantined entry (docs/formats.md §3.9). It is in no transaction."""
+    draft = _draft_in_python(event, identity, seq, ordered_at, ordinal, epoch, replay_of, head_of_row)
+    entry = msgspec.json.decode(draft.head + ChangeForm.tail(None, None, draft.version), type=Entry)
+    whole = msgspec.structs.replace(entry, resolves=resolves)
+    return _change_row(draft.columns, msgspec.json.encode(whole))
 
 
 def _flags(event: ProtectedEvent) -> tuple[Flag, ...]:

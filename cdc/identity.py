@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -39,7 +39,7 @@ class EntryIdentity:
     """Says of each entry of a log which record it is of (docs/formats.md §3). ``salt_key`` is the origin's."""
 
     def __init__(self, identity: Identity, salt_key: bytes) -> None:
-        self._identity = identity
+        self.identity = identity
         self._place = f"{identity.topic_id}/{identity.partition}"
         self._fixed = {
             "origin": identity.origin,
@@ -52,6 +52,10 @@ class EntryIdentity:
         self._forms: dict[ProtectedTable, ChangeForm] = {}
         self._salt_key = salt_key
         self._native: dict[ProtectedTable, Form | None] = {}
+
+    def of_topic(self, topic_id: str) -> EntryIdentity:
+        """The same log's, of records of another incarnation of its topic."""
+        return EntryIdentity(replace(self.identity, topic_id=topic_id), self._salt_key)
 
     def members(self, origin: Origin, ordinal: int) -> dict[str, Any]:
         """The members that every record-borne entry has."""
@@ -73,9 +77,9 @@ class EntryIdentity:
         form = self._forms.get(table)
         if form is None:
             form = self._forms[table] = ChangeForm(
-                origin=self._identity.origin,
-                partition=self._identity.partition,
-                topic_id=self._identity.topic_id,
+                origin=self.identity.origin,
+                partition=self.identity.partition,
+                topic_id=self.identity.topic_id,
                 table=table.table,
                 schema=table.schema_digest,
                 plan=table.plan_digest,
@@ -95,12 +99,12 @@ class EntryIdentity:
         if kernel is None or table.keyless:
             return None
         form: Form = kernel.Form(
-            origin=_json(self._identity.origin),
-            partition=_json(str(self._identity.partition)),
+            origin=_json(self.identity.origin),
+            partition=_json(str(self.identity.partition)),
             plan=_json(table.plan_digest),
             schema=_json(table.schema_digest),
             table=_json(table.table),
-            topic_id=_json(self._identity.topic_id),
+            topic_id=_json(self.identity.topic_id),
             copied_name=table.copied_name,
             place=self._place.encode(),
             salt_key=self._salt_key,

@@ -28,12 +28,22 @@ class Sequencer:
     ) -> None:
         self._standing = standing
         self._known = known
-        self._identity = EntryIdentity(identity, salt_key)
+        self.identity = EntryIdentity(identity, salt_key)
 
     @property
     def standing(self) -> Standing:
         """Where the log stands after everything assembled so far."""
         return self._standing
+
+    @property
+    def known(self) -> frozenset[tuple[str, str, str]]:
+        """Table, schema digest and plan digest of the table versions that the log has described."""
+        return frozenset(self._known)
+
+    def go_on(self, batch: Batch) -> None:
+        """A batch that was not assembled here continues the log."""
+        self._known.update(version[:3] for version in batch.versions)
+        self._standing = batch.end
 
     def assemble(
         self,
@@ -58,7 +68,7 @@ class Sequencer:
             Halted: the source's epoch changed, or a transaction does not add up.
             LedgerError: records, entries and skips do not balance.
         """
-        run = Assembly(self._standing, self._identity, self._known, heads, LastImages(suspended), unseen)
+        run = Assembly(self._standing, self.identity, self._known, heads, LastImages(suspended), unseen)
         try:
             for event in events:
                 run.take(event)

@@ -27,11 +27,13 @@ from cdc.identity import Identity
 from cdc.protect import Protected, ProtectedEvent, ProtectedQuarantine, ProtectedTable, Protector
 from cdc.quarantine import LIMIT, Rate, quarantined
 from cdc.reports import Reports
+from cdc.resolving import Parts, Resolver
 from cdc.rollback import rolled_back, warehouse_identity
 from cdc.sequencer import Sequencer
 from cdc.stream import Stream
 from cdc.telemetry import Progress
 from cdc.topic import Topic
+from cdc.unprotected import protected_apart
 from cdc.warehouse import lease
 from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, Observer, PrivacyMark
@@ -39,7 +41,7 @@ from cdc.warehouse.lease import Ownership
 from cdc.warehouse.projection import Projections
 from cdc.writer import Writer
 from governance.connection import StoreConnection
-from governance.errors import GovernanceError, StoreRestored, StoreUnavailable
+from governance.errors import GovernanceError, StoreRestored, StoreUnavailable, SubjectClosed
 from governance.keys import Keys
 from governance.policy import Policy
 from governance.roots import Root
@@ -102,9 +104,15 @@ class Session:
             self._opened = opening.pop_all()
         self._committed_offset = owned.standing.next_offset
         self._prepared: dict[str, ProtectedTable] = {}
-        self._offsets: list[int] = []
+        self._records: list[Record] = []
         self._events: list[Event] = []
         self._rate = Rate(settings.quarantine_limit)
+        self._resolver = Resolver(
+            Parts(
+                settings.log, settings.topic, self._reader, self._keys, self._protect, self._sequencer, self._heads,
+                self._projections, self._writer, progress,
+            )
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self
@@ -138,28 +146,30 @@ class Session:
             if lost.is_set():
                 raise Fenced("the lease has passed to another worker")
             records = self._stream.read(max(1, self._settings.batch_records - len(self._events)))
-            if not self._offsets:
+            if not self._records:
                 oldest = time.monotonic()
             self._decode(records)
             full = len(self._events) >= self._settings.batch_records
             if self._events and (full or time.monotonic() - oldest >= self._settings.linger_s):
                 self._hand_over()
                 oldest = time.monotonic()
+            self._resolver.look()
             self._stream.confirm_idle()
             self._stream.acknowledge(self._committed_offset, self._warehouse)
             self._progress.beat(self._stream.lag())
             if not records:
                 self._reports.held_back(self._stream.held_back())
                 if self._settings.until_caught_up and self._caught_up():
+                    self._resolver.look(at_once=True)
                     break
         self._flush()
         self._stream.acknowledge(self._committed_offset, self._warehouse, at_once=True)
 
     def _decode(self, records: list[Record]) -> None:
         """Counts each record as delivered. One that cannot be decoded is quarantined."""
-        offsets, events, decode = self._offsets, self._events, self._decoder.decode
+        taken, events, decode = self._records, self._events, self._decoder.decode
         for record in records:
-            offsets.append(record.offset)
+            taken.append(record)
             try:
                 events.append(decode(record))
             except RecordError as error:
@@ -194,9 +204,9 @@ class Session:
         ready = count
         count, missed = self._end_of_snapshot(ready)
         self._stream.confirm()
-        events, offsets = self._events[:count], self._offsets[:count]
-        del self._events[:count], self._offsets[:count]
-        protected, mark = self._protect(events)
+        events, records = self._events[:count], self._records[:count]
+        del self._events[:count], self._records[:count]
+        (protected, mark), odd_ones = protected_apart(self._protect, events, records)
         if self._writer.refused:
             self._suspend_refused()
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
@@ -206,11 +216,10 @@ class Session:
                 self._prepared[table.table] = table
                 self._reports.policy(table)
                 self._projections.ready(table)
-        for odd in protected:
-            if type(odd) is ProtectedQuarantine and odd.table is not None:
-                self._projections.quarantine(odd.table, odd.origin.offset)
+        self._let_wait(protected)
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
-        position = self._offsets[0] if self._offsets else offsets[-1] + 1
+        offsets = [record.offset for record in records]
+        position = self._records[0].offset if self._records else offsets[-1] + 1
         try:
             self._submit(protected, position, len(offsets), mark, missed)
         except Halted as error:
@@ -219,15 +228,24 @@ class Session:
                 self._submit(protected[:before], offsets[before], before, mark, missed)
                 self._writer.drain()
             raise
+        for offset in odd_ones:
+            self._progress.note(f"quarantined: the record at offset {offset} cannot be protected")
+            self._limit_rate(offset)
         if count < ready:
             self._hand_over()
 
+    def _let_wait(self, protected: Sequence[Protected]) -> None:
+        for odd in protected:
+            if type(odd) is ProtectedQuarantine and odd.table is not None:
+                self._projections.quarantine(odd.table, odd.origin.offset)
+
     def _protect(self, events: Sequence[Event]) -> tuple[Sequence[Protected], StoreMark]:
+        """Raises SubjectClosed where it is one of these records that cannot be protected, and not the store."""
         try:
             return self._protector.protect(events), self._keys.mark
         except StoreRestored as error:
             raise Halted("privacy-store-restored", str(error), hint="cdc stream show") from None
-        except StoreUnavailable:
+        except (StoreUnavailable, SubjectClosed):
             raise
         except GovernanceError as error:
             raise Halted("protection", str(error), hint=error.hint) from None

@@ -9,7 +9,8 @@
     │   └── StoreUnfit     exit 2   at start: it is not set up, or this role may not do its work there
     ├── StoreUnavailable   exit 5   the privacy store does not answer: back off and retry, nothing is minted by halves
     ├── StoreRestored      exit 4   the privacy store is not the one seen before, or is older: only a person goes on
-    └── CellError          exit 1   a sealed cell or token cannot be opened
+    ├── CellError          exit 1   a sealed cell or token cannot be opened
+    └── SubjectClosed      exit 1   one record cannot be protected: its subject was closed
 
 No message carries a value: a database error is reduced to its SQLSTATE (PostgreSQL's DETAIL and CONTEXT quote rows).
 """
@@ -67,3 +68,12 @@ class StoreRestored(GovernanceError):
 
 class CellError(GovernanceError):
     """A sealed cell or a token cannot be opened: damaged, moved to another place, or its key is gone."""
+
+
+class SubjectClosed(GovernanceError):
+    """What is to be sealed is of a subject that was closed. A matter of the one record, not of the store.
+
+    ``reason`` is a stable word, for the entry of kind ``quarantined`` that the record becomes.
+    """
+
+    reason = "subject-closed"

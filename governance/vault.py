@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from governance import seal, store, tokens
 from governance.connection import StoreConnection
-from governance.errors import CellError, GovernanceError, StoreRestored
+from governance.errors import CellError, GovernanceError, StoreRestored, SubjectClosed
 from governance.roots import Root
 from governance.seal import Sealer
 from governance.store import KeyName, StoreMark, SubjectRow, Wrapped
@@ -246,7 +246,7 @@ def _subject_rows(
         rows |= store.subjects(cursor, new, tiers)
     closed = next((row.id.hex() for row in rows.values() if not row.open), None)
     if closed is not None:
-        raise GovernanceError(f"the subject {closed} is closed: nothing new is sealed under it")
+        raise SubjectClosed(f"the subject {closed} is closed: nothing new is sealed under it")
     return rows, added
 
 

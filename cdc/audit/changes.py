@@ -65,6 +65,8 @@ class Change:
         entry = self.entry
         if isinstance(entry.content, dict) and entry.kind == "message":
             words = f"message {shown.value(entry.content['prefix'])}"
+        elif entry.kind == "quarantined":
+            words = "a record that could not be read"
         elif entry.kind == "absent":
             words = "gone: a later snapshot did not show it"
         elif entry.kind == "end":
@@ -76,6 +78,8 @@ class Change:
             words = _WORDS[str(entry.operation)]
         if entry.flags is not UNSET and "before-missing" in entry.flags:
             words += " (before image not sent)"
+        if entry.resolves is not UNSET:
+            words += f" (out of quarantine, entry {int(entry.resolves.seq):,})"
         return words if self.applied else f"replay, not applied: {words}"
 
     def document(self, *, full: bool = False) -> dict[str, Any]:
@@ -100,6 +104,7 @@ class Change:
             "order": None if transaction is None else _number(transaction.order),
             "linked_key": _or_none(entry.linked_key),
             "replay_of": _or_none(entry.replay_of),
+            "resolves": None if entry.resolves is UNSET else int(entry.resolves.seq),
             "changes": [_field(field) for field in self.fields if field.changed],
         }
         if entry.kind == "message":

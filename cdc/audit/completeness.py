@@ -27,6 +27,16 @@ _SUSPENDED = """
 SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table
  WHERE log = %(log)s AND suspended_code IS NOT NULL AND table_name = ANY(%(tables)s) ORDER BY 1
 """
+_QUARANTINE = """
+WITH resolved AS MATERIALIZED (
+    SELECT r.seq, (audit.readable(r.entry) #>> '{content,of}')::bigint AS of FROM audit.entry r
+     WHERE r.log = %(log)s AND r.kind = 'resolved' AND r.kind IN ('quarantined', 'resolved'))
+SELECT q.seq, q.table_name, r.seq FROM audit.entry q LEFT JOIN resolved r ON r.of = q.seq
+ WHERE q.log = %(log)s AND q.kind = 'quarantined' AND q.kind IN ('quarantined', 'resolved')
+   AND (q.table_name IS NULL OR q.table_name = ANY(%(tables)s))
+   AND q.seq <= %(at)s AND (r.seq IS NULL OR r.seq > %(at)s)
+ ORDER BY q.seq
+"""  # the condition on two kinds is that of the partial index
 NOT_CHECKED = (
     "the hashes of these entries (cdc audit verify)",
     "who made the changes (not captured: PostgreSQL's WAL has no user)",
@@ -86,6 +96,24 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A record in quarantine: what it says of ``table``, or of some table where None is known, is not in the answer.
+
+    ``resolved``: by an entry after the moment of the answer.
+    """
+
+    seq: int
+    table: str | None
+    resolved: int | None
+
+    def sentence(self) -> str:
+        """For people."""
+        of = f"of {self.table}" if self.table is not None else "of a table that it does not tell"
+        then = "" if self.resolved is None else f" (entry {self.resolved:,}, which is later, says what became of it)"
+        return f"entry {self.seq:,} is a record {of} that could not be read: this answer lacks what it says{then}"
+
+
+@dataclass(frozen=True, slots=True)
 class Completeness:
     """Of one log, at the moment of the answer. Instants are ns since 1970.
 
@@ -102,6 +130,7 @@ class Completeness:
     halted: str | None
     gaps: tuple[Gap, ...]
     suspended: tuple[Suspended, ...]
+    quarantined: tuple[Unread, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -118,6 +147,9 @@ class Completeness:
             "open_transaction": self.open_transaction,
             "halted": self.halted,
             "suspended": [{"table": s.table, "code": s.code, "since_seq": s.seq} for s in self.suspended],
+            "quarantined": [
+                {"seq": each.seq, "table": each.table, "resolved_by": each.resolved} for each in self.quarantined
+            ],
             "not_checked": list(NOT_CHECKED),
         }
 
@@ -141,11 +173,12 @@ class Completeness:
             ("suspended", f"current state of {each.table} stands still ({each.code}); this answer is from the log")
             for each in self.suspended
         ]
+        found += [("quarantined", each.sentence()) for each in self.quarantined]
         return [*found, *(("not checked", what) for what in NOT_CHECKED)]
 
 
-def completeness(reading: Reading, log: str, tables: Collection[str]) -> Completeness:
-    """How complete an answer about these tables of a log is.
+def completeness(reading: Reading, log: str, tables: Collection[str], through: int | None = None) -> Completeness:
+    """How complete an answer about these tables of a log is. ``through``: the last entry that it regards; None: all.
 
     Raises:
         NotFound: no such log.
@@ -160,10 +193,12 @@ def completeness(reading: Reading, log: str, tables: Collection[str]) -> Complet
         for found in reading.rows(_GAPS, {"log": log})
     )
     suspended = reading.rows(_SUSPENDED, {"log": log, "tables": sorted(tables)})
+    wanted = {"log": log, "tables": sorted(tables), "at": size if through is None else through}
+    unread = reading.rows(_QUARANTINE, wanted)
     baseline = None if seq is None else (seq, at)
     return Completeness(
         log, origin, size, complete_at, complete_seq, baseline, transaction, halted, gaps,
-        tuple(Suspended(*found) for found in suspended),
+        tuple(Suspended(*found) for found in suspended), tuple(Unread(*found) for found in unread),
     )  # fmt: skip
 
 

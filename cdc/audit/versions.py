@@ -19,8 +19,9 @@ SELECT e.entry, b.body FROM pipeline.table_version v JOIN {JOINED} ON e.log = v.
 # The table's newest row says which version is in force. OFFSET 0: by the table's index, not back through the whole log.
 _IN_FORCE = """
 SELECT e.entry, NULL FROM audit.entry e WHERE e.log = %(log)s AND e.seq = (
-    SELECT max(seq) FROM (SELECT seq FROM audit.entry WHERE log = %(log)s AND table_name = %(table)s AND seq <= %(seq)s
-                             AND row_key IS NOT NULL AND NOT audit.is_replay(entry) OFFSET 0) AS mine)
+    SELECT (max(ARRAY[coalesce(of, seq), seq]))[2] FROM (
+        SELECT seq, audit.resolves(entry) AS of FROM audit.entry WHERE log = %(log)s AND table_name = %(table)s
+           AND seq <= %(seq)s AND row_key IS NOT NULL AND NOT audit.is_replay(entry) OFFSET 0) AS mine)
 """
 
 

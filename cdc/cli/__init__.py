@@ -24,7 +24,7 @@ NOUNS = {
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
     "rebuild": ("cdc.cli.rebuild:rebuild", "Fold a table's current state anew from its history; the stream goes on."),
     "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),
-    "quarantine": ("cdc.cli.quarantine:quarantine", "List the records that could not be decoded."),
+    "quarantine": ("cdc.cli.quarantine:quarantine", "Records that could not be decoded: list, replay, dismiss."),
     "migrate": ("cdc.cli.migrate:migrate", "Bring the warehouse and the privacy store to the newest version."),
     "connectors": ("cdc.cli.connectors:connectors", "Prepare databases, apply and list the Debezium connectors."),
     "policy": ("cdc.cli.policy:policy", "Write, check and explain how each column is protected."),

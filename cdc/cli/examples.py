@@ -51,8 +51,16 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc quarantine list": (
         ("cdc quarantine list", "of all sources: coordinates, reason, table"),
         ("cdc quarantine list trading --output csv", "of one, for a spreadsheet"),
+        ("cdc quarantine list --all", "also what was replayed or dismissed, by whom"),
     ),
     "cdc quarantine show": (("cdc quarantine show trading 1207", "one of them, by its entry"),),
+    "cdc quarantine replay": (
+        ("cdc quarantine replay trading 1207", "after an upgrade that can read it"),
+        ("cdc quarantine replay trading --all", "all that are in quarantine, in their order"),
+    ),
+    "cdc quarantine resolve": (
+        ("cdc quarantine resolve trading 1207 --reason 'a test message of ours, ticket 4711'", "dismiss it, for ever"),
+    ),
     "cdc migrate": (("cdc migrate", "safe to repeat; a running worker goes on"),),
     "cdc connectors init": (
         ("cdc connectors init shop", "from $CDC_SOURCE_DSN: definition, SQL, secret"),

@@ -3,7 +3,20 @@
 from cdc.entry.canonical import EntryError, canonical, digest, member_order
 from cdc.entry.change import ChangeForm
 from cdc.entry.codec import MAX_ENTRY, decode, encode
-from cdc.entry.model import Body, Decimal, Digest, End, Entry, Flag, Json, Kind, Operation, Subject, Transaction
+from cdc.entry.model import (
+    Body,
+    Decimal,
+    Digest,
+    End,
+    Entry,
+    Flag,
+    Json,
+    Kind,
+    Operation,
+    Resolves,
+    Subject,
+    Transaction,
+)
 from cdc.entry.names import qualified_name, split_qualified_name, state_column
 from cdc.entry.rules import check, is_value
 from cdc.ledger.merkle import leaf_hash as leaf
@@ -21,6 +34,7 @@ __all__ = [
     "Json",
     "Kind",
     "Operation",
+    "Resolves",
     "Subject",
     "Transaction",
     "canonical",

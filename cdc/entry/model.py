@@ -70,6 +70,13 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     order: Decimal | UnsetType = UNSET
 
 
+class Resolves(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which quarantined entry this one resolves (docs/formats.md §3.9). ``transaction``: the record's own."""
+
+    seq: Decimal
+    transaction: Transaction | UnsetType = UNSET
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One leaf of a log. Every member is described in docs/formats.md §3; UNSET is absent, None is null."""
 
@@ -96,6 +103,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     prev: Decimal | UnsetType | None = UNSET
     produced_at: Decimal | UnsetType = UNSET
     replay_of: Annotated[str, Meta(pattern=r"\A[^/]+/(0|[1-9][0-9]*)\Z")] | UnsetType = UNSET
+    resolves: Resolves | UnsetType = UNSET
     salt: Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     schema: Digest | UnsetType = UNSET
     seq: Decimal

@@ -27,15 +27,16 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
         (
             "change",
             {*_RECORD, *_CLOCKS, "key", "operation", "plan", "position", "schema", "subject", "table"},
-            {"after", "before", "body", "epoch", "linked_key", "prev", "replay_of", "transaction", "version"},
+            {"after", "before", "body", "epoch", "linked_key", "prev", "replay_of", "resolves", "transaction"}
+            | {"version"},
         ),
         ("end", {*_RECORD, "transaction"}, {*_CLOCKS, "epoch", "position"}),
         (
             "message",
             {*_RECORD, *_CLOCKS, "content", "operation", "position"},
-            {"body", "epoch", "replay_of", "transaction"},
+            {"body", "epoch", "replay_of", "resolves", "transaction"},
         ),
-        ("schema", {*_RECORD, *_CLOCKS, "content", "plan", "schema", "table"}, {"body", "epoch"}),
+        ("schema", {*_RECORD, *_CLOCKS, "content", "plan", "schema", "table"}, {"body", "epoch", "resolves"}),
         (
             "truncate",
             {*_RECORD, *_CLOCKS, "operation", "position", "table"},
@@ -44,7 +45,7 @@ MEMBERS: Final[dict[str, tuple[_Members, _Members]]] = {
         ("quarantined", {*_RECORD, "content"}, {*_CLOCKS, "body", "epoch", "table", "transaction"}),
         ("baseline", {*_RECORD, "captured_at", "content"}, {"body", "epoch"}),
         ("absent", {*_RECORD, "captured_at", "key", "table"}, {"content", "epoch", "prev", "version"}),
-        ("resolved", {"content"}, {*_RECORD, *_CLOCKS, "body", "epoch"}),
+        ("resolved", {"content"}, set()),
         ("gap", {"content"}, {*_RECORD, *_CLOCKS, "body", "epoch"}),
         ("operation", {"content"}, {"body"}),
     ]
@@ -60,6 +61,7 @@ _CONTENT: Final[dict[str, set[str]]] = {
     "message": {"content", "prefix"},
     "operation": {"actor", "detail", "name"},
     "quarantined": {"reason", "sealed"},
+    "resolved": {"at", "by", "how", "of", "reason"},
     "schema": {"columns", "key", "plan"},
 }
 _MARKERS = {"unavailable": "toast", "dropped": ""}
@@ -116,6 +118,7 @@ def _check_transaction(entry: Entry) -> None:
     if entry.kind == "end":
         _demand(transaction.end is not UNSET, "an entry of kind end has no transaction.end")
         _demand(transaction.order is UNSET, "an entry of kind end has an order")
+    _demand(entry.resolves is UNSET, "transaction is in resolves")
     if entry.kind in {"change", "truncate"}:
         _demand(transaction.order is not UNSET, "transaction.order is missing")
 

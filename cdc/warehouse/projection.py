@@ -36,11 +36,11 @@ QUARANTINE = "quarantine"
 """Code of the suspension of a table of which a record is quarantined."""
 # A table has no state before its first change: where that is the quarantined record, only the log says that it waits.
 _QUARANTINED_FIRST = """
-SELECT e.table_name, min(e.kafka_offset) FROM audit.entry e
- WHERE e.log = %(log)s AND e.kind IN ('quarantined', 'resolved') AND e.table_name IS NOT NULL
-   AND NOT EXISTS (SELECT FROM pipeline.state_table t WHERE t.log = e.log AND t.table_name = e.table_name
+SELECT q.table_name, min(q.kafka_offset) FROM audit.open_quarantine(%(log)s) q
+ WHERE q.table_name IS NOT NULL
+   AND NOT EXISTS (SELECT FROM pipeline.state_table t WHERE t.log = %(log)s AND t.table_name = q.table_name
                       AND (t.suspended_code IS NOT NULL OR t.columns <> '[]'))
- GROUP BY e.table_name
+ GROUP BY q.table_name
 """
 
 

@@ -37,25 +37,28 @@ SELECT e.log, e.seq, e.entry::json #>> '{content,cause}', e.entry::json #>> '{co
   FROM audit.entry e WHERE e.kind = 'gap' AND e.kind IN ('gap', 'baseline') ORDER BY 1, 2
 """
 _QUARANTINED = """
-SELECT log, count(*), min(seq), min(recorded_at) FROM audit.entry WHERE kind = 'quarantined'
-   AND kind IN ('quarantined', 'resolved') GROUP BY 1
-"""  # said twice: the second is what the partial index is made with
+SELECT s.log, count(*), min(q.seq), min(q.recorded_at), coalesce(array_agg(DISTINCT q.table_name), '{}')
+  FROM pipeline.stream s CROSS JOIN LATERAL audit.open_quarantine(s.log) q GROUP BY 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A table whose current state does not follow its history since ``seq``."""
+    """A table whose current state does not follow its history since ``seq``. ``waits``: a record of it is in quarantine
+    still.
+    """
 
     table: str
     code: str
     message: str
     seq: int
+    waits: bool = False
 
     def command(self, log: str) -> str:
         """What to type; ``docs/operations.md`` says when."""
         if self.code in _BY_HAND:
             return _BY_HAND[self.code]
-        if self.code == "quarantine":
+        if self.waits:
             return f"cdc quarantine list {log}"
         return f"cdc rebuild {log} {shlex.quote(self.table)}"
 
@@ -149,9 +152,10 @@ def streams(dsn: str) -> list[StreamStatus]:
             for log, *gap in cursor.fetchall():
                 found[log].gaps.append(KnownGap(*gap))
             cursor.execute(_QUARANTINED)
-            for log, records, seq, since in cursor.fetchall():
-                if log in found:
-                    found[log] = replace(found[log], quarantine=Quarantine(records, seq, since))
+            for log, records, seq, since, tables in cursor.fetchall():
+                suspended = [replace(each, waits=each.table in tables) for each in found[log].suspended]
+                quarantine = Quarantine(records, seq, since)
+                found[log] = replace(found[log], quarantine=quarantine, suspended=suspended)
     except psycopg2.errors.lookup("42P01"):
         raise ConfigError("the warehouse has no tables yet", hint="cdc migrate") from None
     except psycopg2.errors.InsufficientPrivilege:

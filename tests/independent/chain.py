@@ -39,6 +39,7 @@ class Rows:
         self._unread: dict[str | None, int] = {}  # table → its last quarantined entry, or the change with which its key became another; None: of any table
         self._keys: dict[str, list[str]] = {}
         self._torn = False  # the record before was quarantined
+        self._late: dict[int, int] = {}  # replayed quarantined records: where each stood
         self._moving: dict | None = None  # the delete of a key change, until its create
 
     def gap(self, seq: int) -> None:
@@ -71,8 +72,17 @@ class Rows:
             self._keys[table] = schemas[pair]["key"]
             if isinstance(entry["key"], str):
                 return found + self._judge_copies(entry)
+            if "resolves" in entry:
+                return found + self._judge_late(entry) + self._judge_version(entry, pair, schemas)
             return found + self._judge_key_change(entry) + self._judge_version(entry, pair, schemas)
         return []
+
+    def _judge_late(self, entry: dict) -> list[str]:
+        """§3.9: applied only where nothing of the row came after the record."""
+        of = self._late[int(entry["seq"])] = int(entry["resolves"]["seq"])
+        last = self._latest.get((entry["table"], canonical.write(entry["key"])))
+        newest = max(self._truncated.get(entry["table"], -1), self._late.get(last.seq, last.seq) if last else -1)
+        return ["a late change is applied over a later one"] if newest > of else []
 
     def _judge_baseline(self, entry: dict) -> None:
         """§3.7: where a re-snapshot begins, what it reads, where it ends."""
@@ -148,7 +158,7 @@ class Rows:
         self, entry: dict, last: Version | None, pair: tuple[str, str, str], schemas: Schemas
     ) -> list[str]:
         operation = entry["operation"]
-        if operation == "r" or self._blind(entry["table"]) > (last.seq if last else -1):
+        if operation == "r" or self._blind(entry["table"]) > (self._late.get(last.seq, last.seq) if last else -1):
             return []
         if self._gap >= 0 and (last is None or last.seq < self._gap):
             return []

@@ -48,6 +48,8 @@ class Reader:
         self._announced: dict | None = None  # a schema entry whose record has not followed yet
         self._transactions = Transactions()
         self._rows = chain.Rows()
+        self._unread: dict[int, dict] = {}  # quarantined entries of which nothing has become yet
+        self._late: dict | None = None  # what resolves one, until its entry of kind resolved
 
     def read(self, seq: int, text: str, body: str | None, leaf: str) -> None:
         """Judge the next row."""
@@ -115,8 +117,9 @@ class Reader:
         if entry["kind"] == "gap":
             self._judge_gap(entry["content"]["effect"])
         self._judge_clock(entry)
-        if "offset" in entry:
+        if "offset" in entry and "resolves" not in entry:
             self._judge_identity(entry)
+        self._judge_late(entry)
         if self._announced is not None:
             self._judge_announced(entry)
         if entry["kind"] in ("change", "schema"):
@@ -157,10 +160,36 @@ class Reader:
             self._say("the end of a transaction before its last entry")
         self._record = (max(offset, int(end["offset"])) if end else offset, ordinal)
 
+    def _judge_late(self, entry: dict) -> None:
+        """§3.9: what resolves a quarantined entry is of its record, and directly before the entry that says so."""
+        late, self._late = self._late, None
+        names = ("topic_id", "partition", "offset", "produced_at")
+        if "resolves" in entry:
+            of = int(entry["resolves"]["seq"])
+            unread = self._unread.get(of, {})
+            ordinal = 1 if late is None else 2
+            if [entry[name] for name in names] != [unread.get(name) for name in names] or entry["ordinal"] != str(ordinal):
+                self._say("it does not resolve a quarantined entry of the same record")
+            if late is not None and (late["kind"], late["resolves"]["seq"]) != ("schema", str(of)):
+                self._say("a late entry between another and its resolved")
+            if "replay_of" in entry and not of < int(entry["replay_of"].removeprefix("entry/")) < self._seq:
+                self._say("a late entry that names no later one")
+            self._late = entry
+        elif entry["kind"] == "resolved":
+            of = int(entry["content"]["of"])
+            if self._unread.pop(of, None) is None:
+                self._say("a resolved entry without its quarantined one")
+            if (late is not None and late["kind"] != "schema" and late["resolves"]["seq"] == str(of)) != (entry["content"]["how"] == "replayed"):
+                self._say("replayed, and no late entry directly before; or dismissed, and there is one")
+        elif late is not None or str(entry.get("replay_of")).startswith("entry/"):
+            self._say("a late entry without its resolved")
+        if entry["kind"] == "quarantined":
+            self._unread[self._seq] = entry
+
     def _judge_announced(self, entry: dict) -> None:
         names = ("table", "schema", "plan", "offset")
         announced = {name: self._announced[name] for name in names}
-        if announced != {name: entry.get(name) for name in names} or entry.get("ordinal") != "1":
+        if announced != {name: entry.get(name) for name in names} or entry.get("ordinal") != str(int(self._announced["ordinal"]) + 1):
             self._say("a schema entry that is not followed by its record's own")
         self._announced = None
 
@@ -178,7 +207,7 @@ class Reader:
         described = {"columns": content["columns"], "key": content["key"], "table": entry["table"]}
         if canonical.digest(described) != entry["schema"] or canonical.digest(content["plan"]) != entry["plan"]:
             self._say("the digests are not those of the content")
-        if pair in self._schemas or entry["ordinal"] != "0":
+        if pair in self._schemas or (entry["ordinal"] != "0" and "resolves" not in entry):
             self._say("a schema introduced again, or not before its record's own entry")
         self._schemas[pair] = content
         self._announced = entry

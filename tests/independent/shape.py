@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 RECORD = "change end message schema truncate quarantined baseline absent"
-LATER = "resolved gap"
-"""Reserved kinds: those that a record caused have its identity, others have none."""
-ALL = f"{RECORD} {LATER} operation"
+LATER = "gap"
+"""Kinds that may have the identity of a record, or none."""
+ALL = f"{RECORD} {LATER} resolved operation"
 
 # member: (kinds that must have it, kinds that may have it)
 MEMBERS = {
     "after": ("", "change"),
     "before": ("", "change"),
-    "body": ("", "change message schema quarantined baseline resolved gap operation"),
+    "body": ("", "change message schema quarantined baseline gap operation"),
     "captured_at": ("change message schema truncate baseline absent", f"end quarantined {LATER}"),
     "committed_at": ("change message schema truncate", f"end quarantined {LATER}"),
     "content": ("schema message baseline quarantined resolved gap operation", "absent"),
@@ -34,6 +34,7 @@ MEMBERS = {
     "prev": ("", "change absent"),
     "produced_at": (RECORD, LATER),
     "replay_of": ("", "change truncate message"),
+    "resolves": ("", "change message schema"),
     "salt": (ALL, ""),
     "schema": ("change schema", ""),
     "seq": (ALL, ""),
@@ -67,7 +68,7 @@ SPELT = {
     "operation": "[cudrtm]",
     "origin": r"[^/]+/[1-9][0-9]*",
     "plan": "[0-9a-f]{64}",
-    "replay_of": rf"[^/]+/({DECIMAL})",
+    "replay_of": rf"({DECIMAL}|entry)/({DECIMAL})",
     "salt": "[0-9a-f]{32}",
     "schema": "[0-9a-f]{64}",
     "table": rf"({NAME})\.({NAME})",
@@ -102,11 +103,33 @@ def faults(entry: dict, body: dict | None) -> list[str]:
     identity = present & {"offset", "ordinal", "partition", "produced_at", "topic_id"}
     if len(identity) not in (0, 5):
         found.append("half an identity")
+    if kind == "resolved" and not found:
+        found += _resolved(entry["content"])
+    if "resolves" in present and not found:
+        found += _resolves(entry)
     if kind == "change" and not found:
         found += _change(entry, present)
     if kind == "absent" and not found:
         found += _absent(entry, present)
     return found
+
+
+def _resolved(content: object) -> list[str]:
+    if not isinstance(content, dict) or set(content) != {"at", "by", "how", "of", "reason"}:
+        return ["content is not what became of a record"]
+    if not re.fullmatch(DECIMAL, str(content["of"])) or not all(isinstance(content[name], str) for name in ("at", "by", "of")):
+        return ["content does not say of which record, when, and who"]
+    reasons = {"replayed": (str, type(None)), "dismissed": (str,)}
+    return [] if isinstance(content["reason"], reasons.get(content["how"], ())) else ["a record is replayed, or dismissed with a reason"]
+
+
+def _resolves(entry: dict) -> list[str]:
+    resolves = entry["resolves"]
+    if not isinstance(resolves, dict) or not {"seq"} <= set(resolves) <= {"seq", "transaction"}:
+        return ["resolves is not the seq of an entry, and the transaction of its record"]
+    if not re.fullmatch(DECIMAL, str(resolves["seq"])) or set(resolves.get("transaction", {"id": 0, "order": 0})) != {"id", "order"}:
+        return ["resolves is misspelt"]
+    return ["a late entry inside a transaction"] if "transaction" in entry else []
 
 
 def _absent(entry: dict, present: set[str]) -> list[str]:

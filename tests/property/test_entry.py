@@ -15,6 +15,7 @@ from cdc.entry import (
     End,
     Entry,
     EntryError,
+    Resolves,
     Subject,
     Transaction,
     canonical,
@@ -131,6 +132,7 @@ def entries(draw, kinds=KINDS) -> Entry:
         "position": st.lists(st.none() | DECIMALS, max_size=2).map(tuple),
         "produced_at": DECIMALS,
         "replay_of": st.builds("{}/{}".format, DECIMALS, DECIMALS),
+        "resolves": st.builds(Resolves, seq=DECIMALS),
         "topic_id": st.just("q1Sh-9_8TY6Cd0XMHzWLOw"),
         "table": TABLES,
         "key": st.lists(VALUES, min_size=1, max_size=3),
@@ -143,6 +145,7 @@ def entries(draw, kinds=KINDS) -> Entry:
         if draw(st.booleans()):
             members[name] = draw(made[name])
     if "transaction" in shape.MUST[kind] | shape.MAY[kind] and (kind == "end" or draw(st.booleans())):
+        members.pop("resolves", None)
         members["transaction"] = draw(_transactions(kind))
     members |= draw(_particulars(kind, members))
     origin = "operations/1" if kind == "operation" else "trading/2"
@@ -178,7 +181,9 @@ def _particulars(draw, kind, members):
         "message": {"content": VALUES, "prefix": TEXTS},
         "baseline": {"detail": st.dictionaries(TEXTS, TEXTS, max_size=3), "notification": st.just("COMPLETED")},
         "quarantined": {"reason": TEXTS, "sealed": VALUES},
-        "resolved": {"of": DECIMALS},
+        "resolved": {
+            **dict.fromkeys(("at", "by", "reason"), TEXTS), "how": st.sampled_from(["replayed", "dismissed"]), "of": DECIMALS
+        },
         "gap": {
             **dict.fromkeys(("at", "by", "cause", "from", "reason", "through"), TEXTS),
             "effect": st.fixed_dictionaries(

@@ -274,13 +274,6 @@ def test_findings_name_no_value_and_are_bounded():
     assert entries[PLACES["update"]][0]["before"]["email"]["seal"] not in str(report)
 
 
-def test_reserved_kinds_are_not_taken_for_checked():
-    log = example.Log()
-    log.add("resolved", content={"of": "1"})
-    report = verify_log(given(log.rows()))
-    assert any(what.startswith("1 entries of kind resolved") for what in report.incomplete)
-
-
 def test_projected_is_the_projection_of_a_row():
     seq, text, _, leaf = ROWS[PLACES["update"]]
     row = projected(seq, text, leaf)

@@ -88,7 +88,8 @@ class Changes:
             self._say(seq, entry, "table versions", "no schema entry before it describes its table, schema and plan")
         table = self._table(entry["table"])
         table.reach(seq)
-        if "replay_of" not in entry and table.under(version, seq):
+        late = "resolves" in entry
+        if "replay_of" not in entry and not late and table.under(version, seq):
             self.continuity.rekeyed(seq, entry["table"])
         if len(entry["subject"]) != (read.after is not None) + (read.before is not None):
             self._say(seq, entry, "entry", "subject does not name one subject for each image")
@@ -102,7 +103,16 @@ class Changes:
             self._images(seq, entry, version, known=known)
         if "replay_of" in entry:
             return
+        if late:
+            self._late(seq, entry, table, head)
         self._keyed(seq, entry, key, table, head, after, before)
+
+    def _late(self, seq: int, entry: dict[str, Any], table: Table, head: Head | None) -> None:
+        """A quarantined record, replayed: it stands where that stood, and nothing of its row came later."""
+        of = int(entry["resolves"]["seq"])
+        if max(self.continuity.place(head.seq) if head is not None else -1, table.rows.truncated) > of:
+            self._say(seq, entry, "quarantine", "it is applied, and the log has a later change of its row")
+        self.continuity.late[seq] = of
 
     def stand_in(self, row: EntryRow) -> None:
         """An entry that cannot be read: its row's columns say which version it was, so that what follows is judged."""
@@ -127,7 +137,7 @@ class Changes:
         self.keyed += 1
         for cause in version_faults(entry, head):
             self._say(seq, entry, "versions", cause)
-        fault = self.key_changes.fault(entry)
+        fault = None if "resolves" in entry else self.key_changes.fault(entry)
         if fault is not None:
             self._say(seq, entry, "versions", fault)
         self.continuity.judge(seq, entry, head, before, table.rows.truncated)

@@ -58,6 +58,7 @@ def stream(log: str, stated: Stream | None, read: Pass, findings: Findings) -> N
             findings.say(None, "stream", "pipeline.stream has no row for this log")
         return
     described = read.kinds["schema"] + read.kinds["absent"] + read.kinds["gap"]
+    described += read.resolutions.extra
     for cause in streams.faults(stated, read.tree.size, described, read.order, read.replays, read.transactions):
         findings.say(None, "stream", cause)
 

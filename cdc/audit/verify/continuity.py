@@ -52,6 +52,11 @@ class Continuity:
         self._pairs: list[_Pair] = []
         self._quarantined: dict[str, int] = {}
         self._anywhere = -1
+        self.late: dict[int, int] = {}
+
+    def place(self, seq: int) -> int:
+        """Where an entry stands among the changes of its row: what resolves another, where that stood."""
+        return self.late.get(seq, seq)
 
     def quarantined(self, seq: int, table: str | None) -> None:
         """A record could not be read: what it did to a row of this table, or of any where None is known, is open."""
@@ -77,7 +82,7 @@ class Continuity:
         if entry["operation"] == "r":
             return
         blind = self.blind(entry["table"])
-        if blind >= 0 and (head is None or (head.seq < blind and before != head.image)):
+        if blind >= 0 and (head is None or (self.place(head.seq) < blind and before != head.image)):
             self.not_comparable += 1  # a change of it may be among what is missing, or cannot be read
             return
         live = head is not None and head.image != GONE and head.seq > truncated

@@ -30,7 +30,7 @@ class Order:
         if (entry["kind"] == "operation") != self._operations:
             found.append("its kind does not belong in this log")
         if "offset" in entry:
-            found += self._identity(entry)
+            found += self._epoch(entry) if "resolves" in entry else self._identity(entry)
         return found
 
     def gap(self, effect: dict[str, Any]) -> None:
@@ -65,13 +65,14 @@ class Order:
                 found.append("its topic id is not one of Kafka's")
         elif entry["topic_id"] != self.topic_id or entry["partition"] != self._partition:
             found.append("it is of another topic or partition than the entries before")
-        epoch = entry.get("epoch")
-        if epoch != self.epoch:
-            if self.epoch is not None:
-                found.append("it is of another source epoch than the entries before")
-            self.epoch = epoch
+        found += self._epoch(entry)
         offset, ordinal = int(entry["offset"]), int(entry["ordinal"])
         if not (offset > self.offset and ordinal == 0) and (offset, ordinal) != (self.offset, self._ordinal + 1):
             found.append("its Kafka offset and ordinal do not come after those of the entry before")
         self.offset, self._ordinal = offset, ordinal
         return found
+
+    def _epoch(self, entry: dict[str, Any]) -> list[str]:
+        epoch, before = entry.get("epoch"), self.epoch
+        self.epoch = epoch
+        return ["it is of another source epoch than the entries before"] if before not in {None, epoch} else []

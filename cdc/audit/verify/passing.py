@@ -13,6 +13,7 @@ from .findings import Findings
 from .given import Given
 from .order import Order
 from .replays import Replays
+from .resolutions import Resolutions
 from .rows import EntryRow
 from .shape import Shapes
 from .transactions import Transactions
@@ -27,6 +28,7 @@ class Pass:
         self.order = Order(origin)
         self.replays = Replays()
         self.transactions = Transactions()
+        self.resolutions = Resolutions()
         self.changes = Changes(given.tables, given.entries_at, self._say)
         self.kinds: Counter[str] = Counter()
         self.bodies = Bodies(given.bodies, findings)
@@ -58,6 +60,8 @@ class Pass:
         self.bodies.end()
         self.changes.continuity.settle()
         last = self.next_seq - 1
+        if self.resolutions.waiting:
+            self._findings.say(last, "quarantine", "what resolves a record is not followed by its resolved")
         fault = self.changes.schemas.finish()
         if fault is not None:
             self._findings.say(last, "table versions", fault)
@@ -92,12 +96,14 @@ class Pass:
         fault = self.changes.schemas.follow(entry)
         if fault is not None:
             self._say(seq, entry, "table versions", fault)
-        if "operation" in entry:
+        for cause in self.resolutions.faults(seq, entry):
+            self._say(seq, entry, "quarantine", cause)
+        if "operation" in entry and "resolves" not in entry:
             fault = self.replays.fault(entry)
             if fault is not None:
                 self._say(seq, entry, "replays", fault)
         self._by_kind(kind, seq, read, key)
-        if "offset" in entry:
+        if "offset" in entry and "resolves" not in entry:
             for cause in self.transactions.faults(seq, entry, self.order.offset):
                 self._say(seq, entry, "transactions", cause)
 

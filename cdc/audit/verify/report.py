@@ -6,7 +6,6 @@ from .columns import COMPARED
 from .findings import Findings, LogReport
 from .given import Given
 from .passing import Pass
-from .shape import RESERVED
 from .state import Compared
 
 ALWAYS_UNCHECKED = (
@@ -16,6 +15,8 @@ ALWAYS_UNCHECKED = (
     "the views over current state: their definitions are PostgreSQL's",
     "what never reached Kafka, beyond the counts of transactions: only the source shows it",
 )
+_NAMED = 10
+"""Entries that a sentence names, at most."""
 _REWRITE = (
     "that this is the log of earlier days: no checkpoint was given, so a rewrite of log and tree together"
     " would not show"
@@ -37,8 +38,16 @@ def of_log(
         for table, counts in compared
         if counts.keys
     ]
-    if read.kinds["quarantined"]:
-        unchecked.append(f"what {read.kinds['quarantined']} quarantined records say, and the rows that they changed")
+    unread = read.resolutions.open
+    if unread:
+        tables = ", ".join(sorted({each.table for each in unread.values() if each.table is not None}))
+        named = f"{', '.join(map(str, sorted(unread)[:_NAMED]))}{' …' if len(unread) > _NAMED else ''}"
+        unchecked.append(
+            f"what {len(unread)} quarantined records say, and the rows that they changed: entries {named}"
+            + (f", of {tables}" if tables else "")
+        )
+    if read.resolutions.dismissed:
+        unchecked.append(f"what {read.resolutions.dismissed} quarantined records say that a person dismissed")
     unchecked += [
         f"current state of {table} from entry {found.stated.suspended_seq} on: it is suspended there"
         for table, found in sorted(read.changes.tables.items())
@@ -71,6 +80,7 @@ def _checked(given: Given, read: Pass, compared: tuple[tuple[str, Compared], ...
         "rows that a re-snapshot did not show": changes.absent_rows,
         "replays, which change nothing": read.replays.count,
         "quarantined records: sealed, in their place": read.kinds["quarantined"],
+        "quarantined records that were replayed: as what they resolve": read.resolutions.replayed,
         "transactions: whole, as many entries as END says": read.transactions.ended,
         "rows of current state": sum(found.rows for _, found in compared),
         "cells of current state": sum(found.cells for _, found in compared),
@@ -85,10 +95,6 @@ def _incomplete(given: Given, read: Pass, compared: tuple[tuple[str, Compared], 
     found = []
     if not read.tree.size:
         found.append("the log has no entries: there was nothing to check")
-    found += [
-        f"{read.kinds[kind]} entries of kind {kind}: this verifier does not know what they do to rows"
-        for kind in sorted(RESERVED & read.kinds.keys())
-    ]
     for table, counts in compared:
         found += [f"column {name} of {table}: no rule for its type" for name in counts.unknown]
     if read.replays.unjudged:

@@ -89,7 +89,7 @@ class Schemas:
         if announced is None:
             return None
         same = all(entry.get(name) == announced[name] for name in ("table", "schema", "plan", "offset"))
-        if same and entry.get("ordinal") == "1":
+        if same and entry.get("ordinal") == str(int(announced["ordinal"]) + 1):
             return None
         return "it does not belong to the record whose table version the schema entry before it describes"
 

@@ -24,23 +24,20 @@ def _kind(must: str, may: str = "") -> tuple[_Members, _Members]:
 MEMBERS = {
     "change": _kind(
         "identity clocks key operation plan position schema subject table",
-        "after before epoch linked_key prev replay_of transaction version",
+        "after before epoch linked_key prev replay_of resolves transaction version",
     ),
     "truncate": _kind("identity clocks operation position table", "epoch replay_of transaction"),
-    "message": _kind("identity clocks operation position content", "epoch replay_of transaction"),
-    "schema": _kind("identity clocks content plan schema table", "epoch"),
+    "message": _kind("identity clocks operation position content", "epoch replay_of resolves transaction"),
+    "schema": _kind("identity clocks content plan schema table", "epoch resolves"),
     "baseline": _kind("identity captured_at content", "epoch"),
     "end": _kind("identity transaction", "clocks epoch position"),
     "operation": _kind("content"),
     "quarantined": _kind("identity content", "clocks epoch table transaction"),
-    "resolved": _kind("content", "identity clocks epoch transaction"),
+    "resolved": _kind("content"),
     "gap": _kind("content", "identity clocks epoch transaction"),
     "absent": _kind("identity captured_at key table", "content epoch prev version"),
 }
 """Kind → members it must have, members it may have. Members in a body count as the entry's."""
-
-RESERVED = frozenset({"resolved"})
-"""Kinds that the formats provide for and nothing writes yet: what they do to rows is not checked."""
 
 _OPERATIONS = {"change": frozenset("crud"), "truncate": frozenset("t"), "message": frozenset("m")}
 _IMAGES = {"c": {"after"}, "r": {"after"}, "u": {"after", "before"}, "d": {"before"}}
@@ -51,6 +48,7 @@ _CONTENT = {
     "message": {"content", "prefix"},
     "operation": {"actor", "detail", "name"},
     "quarantined": {"reason", "sealed"},
+    "resolved": {"at", "by", "how", "of", "reason"},
     "schema": {"columns", "key", "plan"},
 }
 _FLAGS = ("", "before-missing", "keyless", "before-missing keyless")
@@ -60,7 +58,7 @@ _DECIMALS = ("captured_at", "committed_at", "offset", "ordered_at", "ordinal", "
 _DECIMAL = r"(?:0|[1-9][0-9]{0,39})"
 _SALT_AND_DECIMALS = re.compile(rf"[0-9a-f]{{32}}(?: {_DECIMAL})*")
 _TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{22}")
-_REPLAY_OF = re.compile(rf"{_DECIMAL}/{_DECIMAL}")
+_REPLAY_OF = re.compile(rf"(?:{_DECIMAL}|entry)/{_DECIMAL}")
 _NAME = r'(?:[a-z_][a-z0-9_$]*|"(?:[^"]|"")+")'
 _TABLE = re.compile(rf"{_NAME}\.{_NAME}")
 
@@ -119,7 +117,7 @@ def _judged(entry: dict[str, Any], flagged: str, *, bodied: bool) -> tuple[str, 
     present = entry.keys()
     if must - present:
         raise _malformed(f"{', '.join(sorted(must - present))}: missing from a {kind}")
-    if present - may:
+    if present - may or {"resolves", "transaction"} <= present:
         raise _malformed(f"{len(present - may)} members do not belong in a {kind}")
     if len(_IDENTITY & present) not in {0, len(_IDENTITY)}:
         raise _malformed("half an identity: topic id, partition, offset, ordinal, produced_at")

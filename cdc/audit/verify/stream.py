@@ -16,7 +16,7 @@ def faults(
     stream: Stream, entries: int, described: int, order: Order, replays: Replays, transactions: Transactions
 ) -> list[str]:
     """What of the row does not follow from the log. ``described``: entries of kinds ``schema``, ``absent``
-    and ``gap``.
+    and ``gap``, and what became of quarantined records.
     """
     skipped = stream.skipped
     begun = transactions.begun + transactions.ended - transactions.unterminated
@@ -24,7 +24,8 @@ def faults(
     held = {
         "records is not entries minus extra_entries plus skipped": stream.records
         == entries - stream.extra_entries + sum(skipped.values()),
-        "extra_entries is not the number of schema, absent and gap entries": stream.extra_entries == described,
+        "extra_entries is not the number of schema, absent, gap, resolved and resolving entries": described
+        == stream.extra_entries,
         "skipped.begin is not the number of transactions": skipped.get("begin", 0) == begun,
         "skipped.end is not the number of folded ends": skipped.get("end", 0) == transactions.folded,
         "next_offset is not beyond the last entry": stream.next_offset > max(order.offset, transactions.end_offset),

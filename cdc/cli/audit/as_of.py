@@ -83,7 +83,7 @@ def _answer(question: _Question) -> Answer[HeldRow]:
         more = question.limit is not None and next(question.rows, None) is not None
 
     def ending() -> Foot:
-        known = completeness(question.asked, table.log, {table.name})
+        known = completeness(question.asked, table.log, {table.name}, moment.seq)
         rows = f"{count:,}" + ("; there are more than --limit let through" if more else "")
         if version is None:
             rows = "0: the log has no entry of the table until then"

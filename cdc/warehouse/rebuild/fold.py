@@ -86,7 +86,7 @@ class Fold:
                 continue
             if body is not None:
                 entry |= decode(body)
-            renderer = self._renderer(entry["schema"], entry["plan"], seq)
+            renderer = self._renderer(entry["schema"], entry["plan"], seq, late="resolves" in entry)
             if self._key:
                 gone = operation == "d"
                 line = renderer.deleted(entry["before"]) if gone else renderer.row(entry["after"])
@@ -104,9 +104,11 @@ class Fold:
         self.making = making.at(through, self._truncated, self._last)
         return self.making
 
-    def _renderer(self, schema: str, plan: str, seq: int) -> Renderer:
+    def _renderer(self, schema: str, plan: str, seq: int, *, late: bool) -> Renderer:
         """That of a table version; where it follows another and lacks a column, what that column held is void, and
         where it has another key, the rows are keyed anew.
+
+        ``late``: a quarantined record, replayed. The version that it is of may have been another one's by then.
         """
         digests = (schema, plan)
         if digests not in self._renderers:
@@ -114,7 +116,7 @@ class Fold:
                 self._known = versions(self._cursor.connection.cursor(), self.making.log, self.making.table)
             self._renderers[digests] = Renderer(self._known[digests], self.making.target, self.making.as_text)
         renderer = self._renderers[digests]
-        if digests != self._last:
+        if digests != self._last and not late:
             if self._last is not None and renderer.lacks:
                 self._refuse_without_key(renderer, seq)
                 self._write()

@@ -15,11 +15,13 @@ _VERSIONS = """
 SELECT v.schema, v.plan, coalesce(b.body, e.entry) FROM pipeline.table_version v JOIN audit.entry e USING (log, seq)
   LEFT JOIN audit.body b USING (log, seq) WHERE v.log = %s AND v.table_name = %s ORDER BY v.seq
 """
+# What resolves a quarantined record stands where that stood.
 # OFFSET 0: by the table's index, not back through the whole log.
 _IN_FORCE = """
 SELECT e.entry FROM audit.entry e WHERE e.log = %(log)s AND e.seq = (
-    SELECT max(seq) FROM (SELECT seq FROM audit.entry WHERE log = %(log)s AND table_name = %(table)s AND kind = 'change'
-                             AND NOT audit.is_replay(entry) OFFSET 0) AS mine)
+    SELECT (max(ARRAY[coalesce(of, seq), seq]))[2] FROM (
+        SELECT seq, audit.resolves(entry) AS of FROM audit.entry WHERE log = %(log)s AND table_name = %(table)s
+           AND kind = 'change' AND NOT audit.is_replay(entry) OFFSET 0) AS mine)
 """
 _FOUND = """
 SELECT id, schema, plan, as_text, through, truncated_through, last_schema, last_plan FROM pipeline.rebuild r

@@ -77,6 +77,8 @@ def rebuild(
     with _connected(dsn, f"cdc rebuild {log}") as connection:
         _alone(connection, log, table)
         code = _known(connection, log, table)
+        with connection, connection.cursor() as cursor:
+            _nothing_open(cursor, log, table)
         observe("begin")
         unfit_before: set[str] = set()
         tried: frozenset[str] = frozenset()
@@ -140,6 +142,17 @@ def _known(connection: psycopg2.extensions.connection, log: str, table: str) -> 
     return code
 
 
+def _nothing_open(cursor: psycopg2.extensions.cursor, log: str, table: str) -> None:
+    """State that lacks what a quarantined record says must not look as if it followed the source."""
+    cursor.execute("SELECT count(*), min(seq) FROM audit.open_quarantine(%s) WHERE table_name = %s", (log, table))
+    ((records, oldest),) = cursor.fetchall()
+    if records:
+        raise Conflict(
+            f"{records} records of {table} are in quarantine, the oldest is entry {oldest:,}",
+            hint=f"cdc quarantine list {log}",
+        )
+
+
 def _fold(
     connection: psycopg2.extensions.connection, making: Making, close: int, told: Told, observe: Observer
 ) -> Making:
@@ -192,6 +205,7 @@ def _swapped(cursor: psycopg2.extensions.cursor, making: Making) -> Making | Non
     cursor.execute("SELECT FROM pipeline.stream WHERE log = %s FOR UPDATE", (log,))
     cursor.execute("SELECT size FROM audit.log WHERE log = %s", (log,))
     ((size,),) = cursor.fetchall()
+    _nothing_open(cursor, log, table)
     known = versions(cursor, log, table)
     if in_force(cursor, log, table, known).digests != making.target.digests:
         return None

@@ -1,0 +1,217 @@
+"""Records out of quarantine, from the person's command to the rebuilt state: an older worker could not read them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.chaos.judge import balanced, whole
+from tests.chaos.topics import OwnTopic, own_topic, payload, transaction_ends
+from tests.fix_replication import Captured, Warehouse, drop_warehouse, new_warehouse
+from tests.oracle.topic import TopicRecord, read_topic
+
+LOG = "trading"
+ORDERS = "public.orders"
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A stretch of the real topic. Offsets in it: of an order's last change, of one that has a later one, of a row of
+    a table without a key, of foreign content; and the keys of the two orders.
+    """
+
+    records: list[TopicRecord]
+    last: int
+    earlier: int
+    keyless: int
+    foreign: int
+    orders: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def fed(captured: Captured) -> Fed:
+    found = read_topic(captured.stack.addresses().bootstrap_servers, LOG)
+    begun = next(n for n, record in enumerate(found) if payload(record)[1].get("op") == "c")
+    records = found[: next(end for end in transaction_ends(found) if end > begun + 1_500)]
+    orders: dict[str, list[int]] = {}
+    keyless = -1
+    for n, record in enumerate(records):
+        name, held = payload(record)
+        if name.endswith("public.orders.Envelope") and held["op"] in "cud":
+            orders.setdefault(str((held["after"] or held["before"])["order_id"]), []).append(n)
+        elif record.key is None and held.get("op") == "c" and n > begun:
+            keyless = n
+    last = next(key for key, at in orders.items() if len(at) > 1 and payload(records[at[-1]])[1]["op"] == "u")
+    earlier = next(key for key, at in orders.items() if len(at) > 2 and key != last and payload(records[at[-2]])[1]["op"] == "u")
+    foreign = transaction_ends(records)[-2]
+    records.insert(foreign, TopicRecord(**{**records[0]._asdict(), "offset": foreign, "key": b"42", "value": b'{"a": 1}'}))
+    shift = [n + (n >= foreign) for n in (orders[last][-1], orders[earlier][-2], keyless)]
+    return Fed(records, *shift, foreign, (last, earlier))
+
+
+@pytest.fixture
+def topic(warehouse: Warehouse) -> Iterator[OwnTopic]:
+    with own_topic(warehouse, LOG) as topic:
+        yield topic
+
+
+def cdc(warehouse: Warehouse, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "cdc", *command, "--config", str(warehouse.path)],
+        capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def asked(warehouse: Warehouse, *command: str, code: int = 0) -> dict:
+    document: dict = json.loads(cdc(warehouse, *command, "--output", "json", code=code).stdout)
+    return document
+
+
+def older_worker(warehouse: Warehouse, *unreadable: int, code: int = 0, **environment: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.real.older", "replicate", LOG, "--until-caught-up", "--config", str(warehouse.path)],
+        capture_output=True, text=True, timeout=180, check=False,
+        env={**os.environ, "UNREADABLE": " ".join(map(str, unreadable)), **environment},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+
+
+def shown(warehouse: Warehouse, view: str) -> list[tuple]:
+    return warehouse.query(f"SELECT t::text FROM {view} t ORDER BY 1")
+
+
+def suspended(warehouse: Warehouse) -> dict[str, str]:
+    (stream,) = json.loads(cdc(warehouse, "status", "--output", "json").stdout)
+    return {each["table"]: each["command"] for each in stream["suspended"]}
+
+
+def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:
+    topic.create(fed.records)
+    older_worker(warehouse, fed.last, fed.earlier, fed.keyless)
+    held = {each["offset"]: each for each in asked(warehouse, "quarantine", "list", LOG)["records"]}
+    assert sorted(held) == sorted([fed.last, fed.earlier, fed.keyless, fed.foreign])
+    keyless_table = held[fed.keyless]["table"]
+    assert suspended(warehouse) == dict.fromkeys([ORDERS, keyless_table], f"cdc quarantine list {LOG}")
+    assert "are in quarantine" in cdc(warehouse, "rebuild", LOG, ORDERS, code=4).stderr
+    history = asked(warehouse, "audit", "history", "trading.public.orders", fed.orders[0])
+    assert {each["seq"] for each in history["completeness"]["quarantined"]} == {
+        held[at]["seq"] for at in (fed.last, fed.earlier, fed.foreign)
+    }
+    inside = asked(warehouse, "audit", "transaction", held[fed.last]["transaction"], "--source", LOG)
+    (unread,) = (each for each in inside["changes"] if each["seq"] == held[fed.last]["seq"])
+    assert (unread["kind"], unread["what"]) == ("quarantined", "a record that could not be read")
+    verify = cdc(warehouse, "audit", "verify", LOG).stdout
+    assert "what 4 quarantined records say" in verify
+
+    # Nobody owns the stream: what was asked stays asked, and a worker carries it out. It still cannot read the foreign one.
+    told = cdc(warehouse, "quarantine", "replay", LOG, "--all", "--wait", "0", code=4).stderr
+    assert "4 of 4 not carried out within 0 s; they stay asked" in told
+    assert "has not been carried out yet" in cdc(warehouse, "quarantine", "replay", LOG, "--all", code=4).stderr
+    warehouse.drain(LOG)
+    ((size,),) = warehouse.query("SELECT size FROM audit.log WHERE log = %s", (LOG,))
+    worker = warehouse.start(LOG)
+    try:
+        seq = str(held[fed.foreign]["seq"])
+        refused = cdc(warehouse, "quarantine", "replay", LOG, seq, code=6).stderr
+        assert f"entry {int(seq):,} stays in quarantine: it still cannot be decoded (not-connect-json)" in refused
+        assert warehouse.query("SELECT size FROM audit.log WHERE log = %s", (LOG,)) == [(size,)]
+        assert [each["seq"] for each in asked(warehouse, "quarantine", "list", LOG)["records"]] == [int(seq)]
+        cdc(warehouse, "quarantine", "resolve", LOG, seq, "--reason", "a test message of ours")
+        cdc(warehouse, "quarantine", "resolve", LOG, seq, "--reason", "again", code=3)
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=60)
+
+    assert asked(warehouse, "quarantine", "list", LOG)["records"] == []
+    done = {each["offset"]: each["resolution"] for each in asked(warehouse, "quarantine", "list", LOG, "--all")["records"]}
+    assert {at: each["how"] for at, each in done.items()} == {
+        fed.last: "replayed", fed.earlier: "replayed", fed.keyless: "replayed", fed.foreign: "dismissed"
+    }  # fmt: skip
+    assert done[fed.foreign]["reason"] == "a test message of ours"
+    assert "database user cdc_replicator" in done[fed.foreign]["by"]
+    resolved = warehouse.query("SELECT seq FROM audit.entry WHERE log = %s AND kind = 'resolved' ORDER BY seq", (LOG,))
+    assert sorted(each["seq"] for each in done.values()) == [seq for (seq,) in resolved]
+    operations = warehouse.query("SELECT entry::json #>> '{content,name}' FROM audit.entry WHERE log = 'operations'")
+    names = [name for (name,) in operations if name.startswith("quarantine-")]
+    assert names == ["quarantine-replay"] * 5 + ["quarantine-resolve"]
+    (stream,) = json.loads(cdc(warehouse, "status", "--output", "json").stdout)
+    assert stream["quarantine"] is None
+    assert suspended(warehouse) == {table: f"cdc rebuild {LOG} {table}" for table in (ORDERS, keyless_table)}
+
+    lives = [asked(warehouse, "audit", "history", "trading.public.orders", key)["changes"] for key in fed.orders]
+    assert lives[0][-1]["resolves"] == held[fed.last]["seq"]
+    assert lives[0][-1]["version"] == lives[0][-2]["version"] + 1
+    assert lives[1][-1]["replay_of"] == f"entry/{lives[1][-2]['seq']}"
+    assert f"(out of quarantine, entry {held[fed.last]['seq']:,})" in lives[0][-1]["what"]
+    ((instant,),) = warehouse.query(
+        "SELECT to_char(audit.instant(min(later.ordered_at) + 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        " FROM audit.entry held JOIN audit.entry later USING (log) WHERE log = %s AND held.seq = %s AND later.seq > held.seq"
+        " AND later.ordered_at > held.ordered_at AND later.transaction_id <> held.transaction_id",
+        (LOG, held[min(fed.last, fed.earlier)]["seq"]),
+    )
+    then = asked(warehouse, "audit", "as-of", "trading.public.orders", "--at", instant, "--limit", "1")
+    now = asked(warehouse, "audit", "as-of", "trading.public.orders", "--at", "now", "--limit", "1")
+    known = {held[at]["seq"]: done[at]["seq"] for at in (fed.last, fed.earlier, fed.foreign) if held[at]["seq"] <= then["as_of"]["seq"]}
+    assert known
+    assert {each["seq"]: each["resolved_by"] for each in then["completeness"]["quarantined"]} == known
+    assert now["completeness"]["quarantined"] == []
+    for table in (ORDERS, keyless_table):
+        cdc(warehouse, "rebuild", LOG, table)
+    warehouse.drain(LOG)
+    assert suspended(warehouse) == {}
+    assert whole(warehouse, LOG) > 0
+    assert balanced(warehouse, LOG) == len(fed.records)
+    cdc(warehouse, "audit", "verify", LOG)
+    as_others_see_it(captured, warehouse, topic, keyless_table)
+
+
+def as_others_see_it(captured: Captured, warehouse: Warehouse, topic: OwnTopic, keyless_table: str) -> None:
+    """A warehouse that could read all of it from the beginning shows the same rows."""
+    again = new_warehouse(captured)
+    try:
+        again.path.write_text(again.path.read_text().replace(f'topic = "{LOG}"', f'topic = "{topic.name}"'))
+        again.drain(LOG)
+        for table in (ORDERS, keyless_table):
+            view = f"{LOG}.{table.removeprefix('public.')}"
+            assert shown(warehouse, view) == shown(again, view)
+            assert len(shown(again, view)) > 3
+    finally:
+        drop_warehouse(captured, again)
+
+
+def test_a_record_whose_table_nobody_could_tell(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:
+    """No state waits for it: replayed, it goes to state at once, and once, though its owner dies before it says so."""
+    topic.create(fed.records[: fed.foreign])
+    older_worker(warehouse, fed.last, fed.keyless, TABLELESS="1")
+    assert suspended(warehouse) == {}
+    answer = asked(warehouse, "audit", "history", "trading.public.orders", fed.orders[0])
+    assert [each["table"] for each in answer["completeness"]["quarantined"]] == [None, None]
+    cdc(warehouse, "quarantine", "replay", LOG, "--all", "--wait", "0", code=4)
+    older_worker(warehouse, code=9, DIES="1")
+    older_worker(warehouse, code=9, DIES="1")  # the first of them is there already, and now also said to be
+    warehouse.drain(LOG)
+    counts = "SELECT count(*), count(DISTINCT entry::json #>> '{content,of}') FROM audit.entry WHERE kind = 'resolved'"
+    assert warehouse.query(counts) == [(2, 2)]
+    assert warehouse.query("SELECT count(*) FROM pipeline.resolution_request WHERE done_at IS NULL OR refused IS NOT NULL") == [(0,)]
+    ((keyless_table,),) = warehouse.query("SELECT table_name FROM audit.entry WHERE kafka_offset = %s AND kind = 'change'", (fed.keyless,))
+    assert suspended(warehouse) == {}
+    whole(warehouse, LOG)
+    cdc(warehouse, "audit", "verify", LOG)
+    as_others_see_it(captured, warehouse, topic, keyless_table)
+
+
+def test_who_may_ask(warehouse: Warehouse) -> None:
+    """The auditor's role may look, and not ask."""
+    text = warehouse.path.read_text()
+    settings = warehouse.settings
+    warehouse.path.write_text(text.replace(settings.warehouse_dsn, settings.warehouse_auditor_dsn))
+    refused = cdc(warehouse, "quarantine", "resolve", LOG, "3", "--reason", "because", code=2).stderr
+    assert "SQLSTATE 42501" in refused
