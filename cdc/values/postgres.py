@@ -86,7 +86,7 @@ _LIMITS: dict[str, tuple[Fidelity, str]] = {
     "MONEY": ("exact", "the amount, as a number: the currency sign is the session's"),
     "TIMETZ": ("limit", "Debezium converts to UTC: the offset is lost"),
     "VARBIT": ("limit", "base64 of the bits, least significant first: Debezium drops leading zeros"),
-    "HSTORE": ("text", "the pairs as a JSON object"),
+    "HSTORE": ("text", "the pairs as `hstore_to_jsonb` gives them"),
     "LSEG": ("text", "JSON with the points as WKB"),
     "BOX": ("text", "JSON with the corners as WKB"),
     "PATH": ("text", "JSON with the points as WKB, and whether it is closed"),
@@ -142,6 +142,8 @@ def _array(column: Column) -> Typing:
     name = column.type.removeprefix("_")
     if name in _EXACT:
         state, text = _EXACT[name]
+    elif name == "HSTORE":
+        state, text = "jsonb", as_it_is
     elif (meant := _MEANT.get(meaning) or _MEANT.get(element)) in _EXACT and name not in _LIMITS:
         state, text = _EXACT[meant or ""]
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg2
 import pytest
@@ -29,10 +29,11 @@ def shown(dsn: str, statement: str) -> list[tuple]:
         connection.close()
 
 
-def fill(own: Own, base: int) -> None:
+def fill(own: Own, base: int, kinds: Sequence[Kind] = KINDS) -> None:
+    """One row for each value of each type, and one with NULL, with ids from ``base`` on."""
     connection = psycopg2.connect(own.admin_dsn)
     with connection, connection.cursor() as cursor:
-        for kind in KINDS:
+        for kind in kinds:
             rows = [(base + n, value) for n, value in enumerate((*kind.values, None))]
             cursor.executemany(f"INSERT INTO types.k_{kind.slug} VALUES (%s, %s)", rows)
     connection.close()
@@ -61,12 +62,17 @@ def test_no_table_is_suspended_and_no_view_is_behind(typed: Own) -> None:
 
 @pytest.mark.parametrize("kind", EQUAL, ids=lambda kind: kind.slug)
 def test_state_and_history_say_what_the_source_says(typed: Own, kind: Kind) -> None:
-    warehouse = typed.warehouse.settings.warehouse_admin_dsn
-    source = shown(typed.admin_dsn, f"SELECT id, format('%s', {kind.says}) FROM types.k_{kind.slug} ORDER BY id")
+    judge(typed, kind)
+
+
+def judge(own: Own, kind: Kind) -> None:
+    """State and history of one type's table say what the source says, as text."""
+    warehouse = own.warehouse.settings.warehouse_admin_dsn
+    source = shown(own.admin_dsn, f"SELECT id, format('%s', {kind.says}) FROM types.k_{kind.slug} ORDER BY id")
     assert len(source) > 2
-    state = shown(warehouse, f"""SELECT id, format('%s', v) FROM "{typed.name}"."types.k_{kind.slug}" ORDER BY id""")
+    state = shown(warehouse, f"""SELECT id, format('%s', v) FROM "{own.name}"."types.k_{kind.slug}" ORDER BY id""")
     assert state == source
-    history = shown(warehouse, f"""SELECT after_id, format('%s', after_v) FROM "{typed.name}_history"."types.k_{kind.slug}" ORDER BY after_id""")
+    history = shown(warehouse, f"""SELECT after_id, format('%s', after_v) FROM "{own.name}_history"."types.k_{kind.slug}" ORDER BY after_id""")
     assert history == source
 
 
