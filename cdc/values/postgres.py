@@ -5,12 +5,15 @@ What stands here was seen on the wire of a real connector, snapshot and stream (
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cdc.event import Column
 from cdc.values import shapes, texts
 from cdc.values.typing import Fidelity, Listed, Text, Typing, as_it_is
 
 CONNECTOR = "postgresql"
 """``source.connector`` of its records."""
+_DATE = "io.debezium.time.IsoDate"
 
 _EXACT: dict[str, tuple[str, Text]] = {
     "INT2": ("smallint", as_it_is),
@@ -60,7 +63,7 @@ _SHAPED: dict[str, Typing] = {
 }
 
 _MEANT: dict[str, str] = {
-    "io.debezium.time.IsoDate": "DATE",
+    _DATE: "DATE",
     "io.debezium.time.IsoTime": "TIME",
     "io.debezium.time.IsoTimestamp": "TIMESTAMP",
     "io.debezium.time.ZonedTimestamp": "TIMESTAMPTZ",
@@ -95,12 +98,19 @@ _LIMITS: dict[str, tuple[Fidelity, str]] = {
 }
 _OWN = "not typed: as Debezium writes it (base64 of the text, where it does not know the type)"
 _NOTED: dict[str, tuple[Fidelity, str]] = {
-    "DATE": ("limit", "exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC"),
+    "DATE": ("limit", "exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC (29 February BC stops its task)"),
     "TIME": ("limit", "exact but for 24:00:00, which Debezium writes as 00:00:00"),
     "INTERVAL": ("limit", "an infinite one arrives as 0; more than 2147483647 hours stop Debezium's task"),
 }
 _MOST_SCALE = 1000
 """Of PostgreSQL's numeric; Debezium writes a negative scale as a number beyond it."""
+
+
+def rendering_of(column: Column) -> Callable[[str], str] | None:
+    """How the text of a column on the wire becomes the text that entries hold; None: it is the same. Only texts with a
+    sign in front change: the native kernel leaves those of such columns to Python.
+    """
+    return texts.infinite_date if column.semantic == _DATE else None
 
 
 def typing_of(column: Column) -> Typing:  # noqa: PLR0911 - one line a family
