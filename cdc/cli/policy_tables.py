@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdc.config import SourceConfig
 from cdc.entry import qualified_name
 from cdc.errors import ConfigError
+from cdc.values.catalog import state_type
 from connectors import definition, inventory, proposal
 from connectors.errors import Unreachable
 from connectors.inventory import Relation
@@ -48,7 +49,10 @@ def _table(relation: Relation) -> Table:
         title=qualified_name(relation.schema, relation.name),
         schema=relation.schema,
         name=relation.name,
-        columns=tuple(Column(c.name, c.type, c.base, c.enum, c.array, c.automatic) for c in relation.columns),
+        columns=tuple(
+            Column(c.name, c.type, c.base, c.enum, c.array, c.automatic, state_type(c.own, c.base, c.bottom, c.enum))
+            for c in relation.columns
+        ),
         key=key.columns if key else (),
         references=tuple(
             Reference(foreign.columns, qualified_name(foreign.schema, foreign.table), foreign.references)

@@ -30,7 +30,7 @@ Not captured:
 | arrays of arrays | null for each element | refused (`nested_array`) |
 | int2vector, oidvector, bit arrays, box arrays, refcursor | its task fails | refused (`unreadable_type`) |
 | arrays of enums, domains, composites, `ltree` with a null in them; timetz with seconds in its offset | its task fails | the connector stands still, the slot keeps the changes |
-| a table named `numeric` | takes the type for the table's row type; its task fails | rename the table, or leave it out |
+| `numeric` without precision, and arrays, in a schema that has a table or type of that name (`numeric`, `date`) | takes the one for the other; its task fails | refused (`shadowed_type`); the table of that name itself is captured |
 """
 _MARIADB = """
 ## MariaDB

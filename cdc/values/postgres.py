@@ -14,6 +14,7 @@ from cdc.values.typing import Fidelity, Listed, Text, Typing, as_it_is
 CONNECTOR = "postgresql"
 """``source.connector`` of its records."""
 _DATE = "io.debezium.time.IsoDate"
+_ENUM = "io.debezium.data.Enum"
 
 _EXACT: dict[str, tuple[str, Text]] = {
     "INT2": ("smallint", as_it_is),
@@ -70,7 +71,7 @@ _MEANT: dict[str, str] = {
     "io.debezium.time.Interval": "INTERVAL",
     "io.debezium.data.Uuid": "UUID",
     "io.debezium.data.Json": "JSON",
-    "io.debezium.data.Enum": "TEXT",
+    _ENUM: "TEXT",
     "io.debezium.data.Xml": "TEXT",
     "io.debezium.data.Tsvector": "TSVECTOR",
     "io.debezium.data.geometry.Point": "POINT",
@@ -98,7 +99,11 @@ _LIMITS: dict[str, tuple[Fidelity, str]] = {
 }
 _OWN = "not typed: as Debezium writes it (base64 of the text, where it does not know the type)"
 _NOTED: dict[str, tuple[Fidelity, str]] = {
-    "DATE": ("limit", "exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC (29 February BC stops its task)"),
+    "DATE": (
+        "limit",
+        ("exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC"
+        " (29 February BC stops its task)"),
+    ),
     "TIME": ("limit", "exact but for 24:00:00, which Debezium writes as 00:00:00"),
     "INTERVAL": ("limit", "an infinite one arrives as 0; more than 2147483647 hours stop Debezium's task"),
 }
@@ -116,6 +121,8 @@ def rendering_of(column: Column) -> Callable[[str], str] | None:
 def typing_of(column: Column) -> Typing:  # noqa: PLR0911 - one line a family
     """How a column of PostgreSQL lands in current state."""
     kind = column.type
+    if column.semantic == _ENUM:  # whatever it is called: it may be named like a type of PostgreSQL's
+        return Typing("text")
     if kind == "BIT" or (column.semantic == "io.debezium.data.Bits" and kind not in _LIMITS):
         return _bits(column)
     if kind in _SHAPED:

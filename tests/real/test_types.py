@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import psycopg2
@@ -93,6 +94,15 @@ def test_a_snapshot_spoils_the_old_dates_that_are_documented_and_no_other(typed:
     assert spoilt == {text for text in source.values() if text and ("BC" in text or text in {"1582-10-14", "1582-10-10", "1582-10-05"})}
 
 
+def test_policy_explain_says_which_state_column_each_column_gets(typed: Own) -> None:
+    told = json.loads(typed.cdc("policy", "explain", typed.name, "--output", "json").stdout)
+    explained = {row["table"]: row["state"] for row in told["columns"] if row["column"] == "v"}
+    made = dict(typed.warehouse.query("SELECT table_name, c ->> 'type' FROM pipeline.state_table, jsonb_array_elements(columns) c WHERE c ->> 'name' = 'v'"))
+    assert explained == made
+    assert len(made) == len(KINDS)
+    assert "types.k_numeric_scaled  v" in typed.cdc("policy", "explain", typed.name).stdout
+
+
 def test_the_log_and_current_state_verify(typed: Own) -> None:
     said = typed.cdc("audit", "verify", typed.name)
     assert "PASS" in said.stdout
@@ -113,3 +123,23 @@ def test_what_debezium_leaves_out_or_cannot_read_is_left_out_by_name(stack: Stac
         for n in range(len(kinds)):
             assert any(f"public.t{n}" in line for line in left), kinds[n]
         assert not any("public.fine" in line for line in left)
+
+
+def test_a_table_named_like_a_type_is_captured_and_what_debezium_would_fail_at_is_refused(stack: Stack) -> None:
+    with own_source(stack) as own:
+        own.run(
+            *(f'CREATE TABLE "{name}" (id int PRIMARY KEY, v {kind})' for name, kind in (("numeric", "numeric(9, 2)"), ("date", "date"), ("text", "text"), ("money", "money"))),
+            "CREATE TABLE bare (id int PRIMARY KEY, v numeric)", "CREATE TABLE dated (id int PRIMARY KEY, v date[])",
+            "INSERT INTO numeric VALUES (1, 1.5)", "INSERT INTO date VALUES (1, 'infinity')", "INSERT INTO text VALUES (1, 'x')", "INSERT INTO money VALUES (1, 2.5)",
+        )  # fmt: skip
+        said = own.cdc("connectors", "init", own.name, "--apply-sql").stderr
+        assert "public.bare.v: its schema has a table or type named like its type" in said
+        assert "public.dated.v: its schema has a table or type named like its type" in said
+        own.cdc("policy", "init", own.name, "--clear", "*.*.*")
+        own.cdc("connectors", "apply", own.name)
+        own.wait()
+        own.run("INSERT INTO numeric VALUES (2, 2.5)", "INSERT INTO date VALUES (2, '2024-02-29')", "UPDATE text SET v = 'y'", "UPDATE money SET v = 3")
+        own.drain()
+        for name in ("numeric", "date", "text", "money"):
+            state = shown(own.warehouse.settings.warehouse_admin_dsn, f"""SELECT id, format('%s', v) FROM "{own.name}"."{name}" ORDER BY id""")
+            assert state == shown(own.admin_dsn, f"""SELECT id, format('%s', {"v::numeric" if name == "money" else "v"}) FROM "{name}" ORDER BY id""")
