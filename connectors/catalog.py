@@ -36,7 +36,8 @@ SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quo
        ARRAY(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
                JOIN pg_type b ON b.oid = coalesce(nullif(t.typelem, 0), t.oid)
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                AND (t.typcategory = 'A' OR (t.typname = 'numeric' AND a.atttypmod < 0)) AND b.typnamespace = 'pg_catalog'::regnamespace
+                AND (t.typcategory = 'A' OR (t.typname = 'numeric' AND a.atttypmod < 0))
+                AND b.typnamespace = 'pg_catalog'::regnamespace
                 AND EXISTS (SELECT FROM pg_type o WHERE o.typnamespace = c.relnamespace AND o.typname = b.typname))
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')

@@ -13,7 +13,9 @@ from cdc.values.postgres import typing_of
 from cdc.values.postgres_document import LINES
 
 _EXAMPLES = {"D", "SIDE", "PAIR"}
-_BUILT_IN = {line.name: line for line in reversed(LINES) if not line.name.startswith("_") and line.name not in _EXAMPLES}
+_BUILT_IN = {
+    line.name: line for line in reversed(LINES) if not line.name.startswith("_") and line.name not in _EXAMPLES
+}
 _ENUM = "io.debezium.data.Enum"
 _MODIFIERS = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
 

@@ -107,6 +107,12 @@ _NOTED: dict[str, tuple[Fidelity, str]] = {
     "TIME": ("limit", "exact but for 24:00:00, which Debezium writes as 00:00:00"),
     "INTERVAL": ("limit", "an infinite one arrives as 0; more than 2147483647 hours stop Debezium's task"),
 }
+_EARLY = {
+    "date": "before 15 October 1582 it writes other dates, also in the stream, and loses BC",
+    "timestamp": "before 15 October 1582 it writes times of the Julian calendar",
+    "timestamptz": "before 15 October 1582 it writes other days, and loses BC",
+}
+"""What Debezium makes of elements, which it reads through the JDBC driver's calendar on both paths."""
 _MOST_SCALE = 1000
 """Of PostgreSQL's numeric; Debezium writes a negative scale as a number beyond it."""
 
@@ -166,6 +172,8 @@ def _array(column: Column) -> Typing:
     else:
         return Typing("text", fidelity="text", note="JSON of the elements as Debezium writes them")
     note = "bounds other than 1 are lost; of an array of arrays Debezium writes nulls (refused)"
+    if state in {"date", "timestamp", "timestamptz"}:
+        note = f"{note}; {_EARLY[state]}"
     return Typing(f"{state}[]", structured=shapes.array(text), fidelity="limit", note=note)
 
 

@@ -100,7 +100,7 @@ def test_policy_explain_says_which_state_column_each_column_gets(typed: Own) -> 
     made = dict(typed.warehouse.query("SELECT table_name, c ->> 'type' FROM pipeline.state_table, jsonb_array_elements(columns) c WHERE c ->> 'name' = 'v'"))
     assert explained == made
     assert len(made) == len(KINDS)
-    assert "types.k_numeric_scaled  v" in typed.cdc("policy", "explain", typed.name).stdout
+    assert "  STATE  " in typed.cdc("policy", "explain", typed.name).stdout
 
 
 def test_the_log_and_current_state_verify(typed: Own) -> None:
