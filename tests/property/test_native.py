@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from cdc import native
 from cdc.debezium import Decoder
@@ -111,6 +113,9 @@ def test_what_debezium_wrote(plan):
     same(records, plan)
 
 
+UNSENT = "__debezium_unavailable_value"
+UNSENT_BYTES = base64.b64encode(UNSENT.encode()).decode()
+UNSENT_LISTS = st.sampled_from([[UNSENT], list(UNSENT.encode())])
 TEXTS = st.text(max_size=8) | st.text(st.sampled_from('a"\\/\t\n\r\b\x00\x1f\x7fé😀\u2028'), max_size=40) | st.sampled_from(
     ["", "__debezium_unavailable_value", "x" * 200, "\\N", "NAN", "null"]
 )  # fmt: skip
@@ -122,7 +127,7 @@ KINDS = [
     ("TEXT", "string", TEXTS), ("NUMERIC", "string", st.sampled_from(["1.50", "-0", "NAN", "POSITIVE_INFINITY", "1e5", ""]) | TEXTS),
     ("INT8", "int64", INTEGERS), ("INT2", "int16", st.integers(-9, 9)), ("BOOL", "boolean", st.booleans()), ("FLOAT8", "double", FLOATS),
     ("DATE", "string", DATES | TEXTS), ("DATE", "string", DATES | TEXTS, "io.debezium.time.IsoDate"), ("TIMESTAMPTZ", "string", DATES), ("TIMESTAMP", "string", DATES | TEXTS),
-    ("BYTEA", "bytes", st.sampled_from(["", "AAEC", "/+8="])), ("JSONB", "string", TEXTS), ("_TEXT", "array", NESTED), ("POINT", "struct", NESTED),
+    ("BYTEA", "bytes", st.sampled_from(["", "AAEC", "/+8=", UNSENT_BYTES])), ("JSONB", "string", TEXTS), ("_TEXT", "array", NESTED | UNSENT_LISTS), ("POINT", "struct", NESTED),
 ]  # fmt: skip
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=6) | st.sampled_from(["id", "a%b", 'q"', "\\", "\uffff", "😀"])
 
@@ -154,6 +159,32 @@ def lives(draw):
         feed.row(table, operation, before, None if operation == "d" else after, snapshot="true" if operation == "r" else "false")
     feed.end()
     return feed.records, plan
+
+
+@pytest.mark.parametrize(
+    ("kind", "wire", "value"),
+    [("TEXT", "string", UNSENT), ("BYTEA", "bytes", UNSENT_BYTES), ("_TEXT", "array", [UNSENT]), ("_INT4", "array", list(UNSENT.encode()))],
+)
+def test_what_the_source_did_not_send(kind, wire, value):
+    feed = Feed()
+    table = Table("public", "t", (Column("id", "INT8", "int64"), Column("v", kind, wire)), ("id",))
+    feed.begin()
+    feed.row(table, "u", None, {"id": 1, "v": value})
+    feed.end()
+    changed = [event for event in decoded(feed.records, "1") if len(event) > 1]
+    assert [event[4] for event in changed] == [("1", {"unavailable": "toast"})]
+    assert decoded(feed.records, "1") == decoded(feed.records, "0")
+
+
+@pytest.mark.parametrize("spelt", ["-0", "00", "1e2", "+7", "9223372036854775808", "7"])
+def test_integers_that_no_connector_spells_so(spelt):
+    feed = Feed()
+    table = Table("public", "t", (Column("id", "INT8", "int64"), Column("v", "INT8", "int64")), ("id",))
+    feed.begin()
+    feed.row(table, "c", None, {"id": 1, "v": 4711})
+    feed.end()
+    records = [structs.replace(each, value=each.value.replace(b'"v":4711', b'"v":' + spelt.encode())) for each in feed.records]
+    assert decoded(records, "1") == decoded(records, "0")
 
 
 @OFTEN

@@ -258,15 +258,17 @@ def poisoned(captured: Captured, request: pytest.FixtureRequest) -> Iterator[tup
     ids=["cut off", "an object for a text", "an operation that is none"],
     indirect=True,
 )
-def test_a_record_that_cannot_be_decoded_is_named_by_its_coordinates_only(
+def test_a_record_that_cannot_be_decoded_is_kept_sealed_and_named_by_its_coordinates_only(
     warehouse: Warehouse, tmp_path: Path, poisoned: tuple[str, bytes]
 ) -> None:
     topic, _ = poisoned
     path, errors = tmp_path / "cdc.toml", tmp_path / "worker.log"
     path.write_text(warehouse.path.read_text().replace('topic = "trading"', f'topic = "{topic}"'))
-    assert replicate(path, "trading", errors) == 1
+    assert replicate(path, "trading", errors) == 0
     lines = errors.read_text()
-    assert f"{topic}/0@0" in lines or f"{topic}/0" in lines
+    assert f"quarantined: record {topic}/0 offset 0" in lines
     assert "Traceback" not in lines
-    assert families(sweep([errors], {}, VALUES)) == {}
-    assert warehouse.query("SELECT next_offset FROM pipeline.stream WHERE log = 'trading'") == [(0,)]
+    ((kind, entry),) = warehouse.query("SELECT kind, entry FROM audit.entry WHERE log = 'trading'")
+    assert kind == "quarantined"
+    (stored := tmp_path / "entry.json").write_text(entry)
+    assert families(sweep([errors, stored], {}, VALUES)) == {}

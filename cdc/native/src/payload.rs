@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 use std::borrow::Cow;
 
-const PLACEHOLDER: &str = "__debezium_unavailable_value"; // cdc.rows.PLACEHOLDER
+/// What stands for a text and for bytes that were not sent: `cdc.rows.PLACEHOLDER`, as it is and in base64.
+const PLACEHOLDERS: [&str; 2] = ["__debezium_unavailable_value", "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Wire {
@@ -449,7 +450,7 @@ impl Rows {
                 .after
                 .iter()
                 .flatten()
-                .any(|cell| cell.as_deref() == Some(PLACEHOLDER))
+                .any(|cell| cell.as_deref().is_some_and(|text| PLACEHOLDERS.contains(&text)))
         {
             return None;
         }
