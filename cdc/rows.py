@@ -162,7 +162,9 @@ def _native_decode(version: TableVersion) -> Callable[[bytes, int, int, int], Ch
         return None
     wires = {**dict.fromkeys(TEXTS, "text"), **dict.fromkeys(INTEGERS, "integer"), "boolean": "boolean"}
     rows = kernel.Rows(
-        columns=[(column.name, wires.get(column.wire, "")) for column in version.columns],
+        columns=[
+            (column.name, "date" if rendering_of(column) else wires.get(column.wire, "")) for column in version.columns
+        ],
         schema=version.schema,
         name=version.name,
         version=version,

@@ -32,7 +32,13 @@ SELECT n.nspname || '.' || c.relname, format('%I.%I', n.nspname, c.relname), quo
                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
          WHERE i.indrelid = c.oid AND i.indisunique AND i.indexprs IS NULL
          GROUP BY i.*, i.indexrelid, i.indisprimary, i.indpred, i.indisvalid, i.indisclustered, x.relname
-         ORDER BY i.indisprimary DESC, i.indisclustered DESC, x.relname LIMIT 1)
+         ORDER BY i.indisprimary DESC, i.indisclustered DESC, x.relname LIMIT 1),
+       ARRAY(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+               JOIN pg_type b ON b.oid = coalesce(nullif(t.typelem, 0), t.oid)
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                AND (t.typcategory = 'A' OR (t.typname = 'numeric' AND a.atttypmod < 0))
+                AND b.typnamespace = 'pg_catalog'::regnamespace
+                AND EXISTS (SELECT FROM pg_type o WHERE o.typnamespace = c.relnamespace AND o.typname = b.typname))
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  ORDER BY 1"""
@@ -74,7 +80,8 @@ class Table:
     ``included``: the definition's patterns match it. ``root``: the partitioned table on top, of a partition.
     ``has_heirs``: other tables INHERIT it, so that reading it gives their rows too.
     ``types``: column → type, an array's or a domain's being that of what it is made of; ``declared``: column → its own
-    type. ``key``: None without any.
+    type. ``key``: None without any. ``shadowed``: columns whose type has the name of a
+    table or type in the table's schema.
     """
 
     name: str
@@ -94,6 +101,7 @@ class Table:
     types: Mapping[str, str]
     key: Key | None
     declared: Mapping[str, str] = field(default_factory=dict)
+    shadowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,7 @@ def tables(cursor: Cursor, patterns: Sequence[str]) -> tuple[Table, ...]:
             types={name: kind for name, _, _, kind, _ in row[9]},
             key=_key(*row[10]) if row[10] else None,
             declared={name: declared for name, *_, declared in row[9]},
+            shadowed=tuple(row[11]),
         )
         for row in rows
         if row[0] in included or row[3] in included

@@ -29,13 +29,14 @@ SELECT current_setting('server_version_num')::int / 10000, current_setting('serv
 
 _RELATIONS = """
 WITH RECURSIVE step AS (
-    SELECT oid, oid AS at, false AS in_array FROM pg_type
+    SELECT oid, oid AS at, false AS in_array, -1 AS modifier FROM pg_type
     UNION ALL
-    SELECT s.oid, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, s.in_array OR t.typtype <> 'd'
+    SELECT s.oid, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, s.in_array OR t.typtype <> 'd',
+           CASE WHEN t.typtype = 'd' AND t.typtypmod >= 0 THEN t.typtypmod ELSE s.modifier END
       FROM step s JOIN pg_type t ON t.oid = s.at
      WHERE t.typtype = 'd' OR (t.typcategory = 'A' AND t.typelem <> 0)
 ), base AS (
-    SELECT s.oid, t.typname, t.typtype, s.in_array FROM step s JOIN pg_type t ON t.oid = s.at
+    SELECT s.oid, s.at, t.typname, t.typtype, s.in_array, s.modifier FROM step s JOIN pg_type t ON t.oid = s.at
      WHERE t.typtype <> 'd' AND NOT (t.typcategory = 'A' AND t.typelem <> 0)
 )
 SELECT format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, pg_get_userbyid(c.relowner), c.relrowsecurity,
@@ -43,9 +44,10 @@ SELECT format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, pg_get_userb
          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' LIMIT 1),
        (SELECT coalesce(json_agg(json_build_array(
                    a.attname, format_type(a.atttypid, a.atttypmod), b.typname, b.typtype = 'e', b.in_array,
-                   a.attidentity <> '' OR coalesce(pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%', false))
+                   a.attidentity <> '' OR coalesce(pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%', false),
+                   o.typname, format_type(b.at, CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE b.modifier END))
                ORDER BY a.attnum), '[]')
-          FROM pg_attribute a JOIN base b ON b.oid = a.atttypid
+          FROM pg_attribute a JOIN base b ON b.oid = a.atttypid JOIN pg_type o ON o.oid = a.atttypid
                LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        (SELECT coalesce(json_agg(json_build_array(
@@ -94,7 +96,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; ``base`` is the type at the bottom of domains and arrays. ``automatic``: identity or a sequence."""
+    """A column; ``base`` is the type at the bottom of domains and arrays, ``bottom`` the same with its modifiers as SQL
+    spells it, ``own`` PostgreSQL's name of the column's own type. ``automatic``: identity or a sequence.
+    """
 
     name: str
     type: str
@@ -102,6 +106,8 @@ class Column:
     enum: bool
     array: bool
     automatic: bool
+    own: str
+    bottom: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,8 @@ def _server(cursor: Cursor) -> Server:
 
 def _column(name: str, declared: str, kind: str, extra: str) -> Column:
     base = "bool" if declared == "bit(1)" else _BASES.get(kind, "text")
-    return Column(name, declared, base, enum=kind == "enum", array=False, automatic="auto_increment" in extra)
+    automatic = "auto_increment" in extra
+    return Column(name, declared, base, enum=kind == "enum", array=False, automatic=automatic, own="", bottom="")
 
 
 def _definition(cursor: Cursor, schema: str, table: str) -> str:

@@ -50,16 +50,24 @@ def obstacles(table: Table) -> Iterator[Finding]:
             f"{name} has no primary key, and rows can share its index {table.key.index}, which Debezium takes for one"
         )
         yield Finding("key_shared", f"{problem}; add a key, or leave the table out")
+    yield from _columns(table)
+    if table.virtual_columns:
+        problem = f"{name} has a virtual generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
+        yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out")
+
+
+def _columns(table: Table) -> Iterator[Finding]:
+    name = table.name
     for column in table.nested_arrays:
         yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
+    for column in table.shadowed:
+        problem = f"{name}.{column}: its schema has a table or type named like its type, which Debezium takes for that"
+        yield Finding("shadowed_type", f"{problem}; rename that, or leave {name} out")
     for column, kind in table.declared.items():
         if kind in LEFT_OUT:
             yield Finding("array_left_out", f"{name}.{column}: Debezium leaves columns of type {kind} out, silently")
         if kind in UNREADABLE:
             yield Finding("unreadable_type", f"{name}.{column}: a value of type {kind} stops Debezium's task")
-    if table.virtual_columns:
-        problem = f"{name} has a virtual generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
-        yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out")
 
 
 def table_findings(table: Table, captured: set[str], role: str) -> Iterator[Finding]:

@@ -27,7 +27,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One column of a compiled plan, and why. ``type``: empty where only the file was read."""
+    """One column of a compiled plan, and why. ``type``: empty where only the file was read. ``state``: the type of its
+    column in current state; empty for that reason, or because the plan keeps nothing.
+    """
 
     table: str
     column: str
@@ -38,6 +40,7 @@ class Explained:
     class_: str | None
     tier: int
     why: str
+    state: str
 
 
 def as_listed(policy: Policy) -> tuple[Table, ...]:
@@ -61,6 +64,7 @@ def explain(policy: Policy, tables: Sequence[Table]) -> tuple[Explained, ...]:
             plan.class_,
             plan.tier,
             _why(table, column.name, policy, plan),
+            {"seal": "bytea", "token": "text", "drop": ""}.get(plan.protect, column.state),
         )
         for table in tables
         for column, plan in zip(table.columns, _plans(policy, table), strict=True)

@@ -25,7 +25,9 @@ _TIMES = frozenset({"date", "time", "timetz", "timestamp", "timestamptz", "inter
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``base``: PostgreSQL's name of the type below domains and arrays. ``automatic``: identity or sequence."""
+    """``base``: PostgreSQL's name of the type below domains and arrays. ``automatic``: identity or sequence. ``state``:
+    the type of its column in current state, left clear; empty where no catalog was read.
+    """
 
     name: str
     type: str
@@ -33,6 +35,7 @@ class Column:
     enum: bool
     array: bool
     automatic: bool
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

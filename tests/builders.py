@@ -36,6 +36,7 @@ class Column:
     type: str = "TEXT"
     wire: str = "string"
     optional: bool = True
+    semantic: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def _field(column: Column) -> dict:
     described = {"type": column.wire, "optional": column.optional, "field": column.name}
     if column.wire in {"array", "struct"}:
         described["items"] = {"type": "string", "optional": True}
+    if column.semantic:
+        described["name"] = column.semantic
     return described | {
         "parameters": {"__debezium.source.column.type": column.type, "__debezium.source.column.name": column.name}
     }

@@ -116,11 +116,13 @@ def run_as(dsn: str, *statements: str) -> None:
 
 
 @contextlib.contextmanager
-def own_source(stack: Stack, name: str | None = None, database: str | None = None) -> Iterator[Own]:
-    """An empty database and a warehouse; everything that came of them is gone afterwards."""
+def own_source(stack: Stack, name: str | None = None, database: str | None = None, server: str | None = None) -> Iterator[Own]:
+    """An empty database and a warehouse; everything that came of them is gone afterwards. ``server``: DSN of a
+    superuser of the server to make the database on; default: the stack's source.
+    """
     name = name or f"own_{uuid.uuid4().hex[:8]}"
     database = database or name
-    anywhere = stack.addresses().sources["trading"].admin_dsn
+    anywhere = server or stack.addresses().sources["trading"].admin_dsn
     run_as(psycopg2.extensions.make_dsn(anywhere, dbname="postgres"), f'CREATE DATABASE "{database}"')
     captured = Captured(stack, stack.state / "cdc.toml", {})
     warehouse = new_warehouse(captured)

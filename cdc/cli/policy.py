@@ -120,6 +120,8 @@ def check(name: str | None, dsn: str | None, require_database: bool, output: str
 def explain_(name: str, table: str | None, dsn: str | None, output: str, path: Path | None) -> None:
     """Show how each column of NAME's tables is protected, and why: the plan that a worker compiles.
 
+    STATE is the type of its column in current state.
+
     TABLE is [SCHEMA.]TABLE. Columns are those of the source's catalog; where it cannot be reached, those of the file.
     """
     source = config.load(path).source(name)
@@ -217,7 +219,7 @@ def _print_findings(
 
 
 def _print_rows(rows: Sequence[Explained]) -> None:
-    cells = [("TABLE", "COLUMN", "TYPE", "KEY", "PROTECTION", "DOMAIN", "CLASS", "WHY")]
+    cells = [("TABLE", "COLUMN", "TYPE", "KEY", "PROTECTION", "STATE", "DOMAIN", "CLASS", "WHY")]
     cells += [
         (
             row.table,
@@ -225,6 +227,7 @@ def _print_rows(rows: Sequence[Explained]) -> None:
             row.type or "-",
             "key" if row.in_key else "",
             row.protect if row.tier == 0 else f"{row.protect} (tier {row.tier})",
+            row.state or "-",
             row.domain or "-",
             row.class_ or "-",
             row.why,

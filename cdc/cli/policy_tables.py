@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from cdc.config import SourceConfig
 from cdc.entry import qualified_name
 from cdc.errors import ConfigError
+from cdc.values.catalog import state_type
 from connectors import definition, inventory, mariadb_check, mariadb_inventory, proposal
 from connectors.definition import Definition
 from connectors.errors import SourceUnfit, Unreachable
@@ -61,24 +62,29 @@ def _of_mariadb(source: SourceConfig, described: Definition, places: Sequence[st
             if place is places[-1]:
                 raise
             continue
-        return tuple(_described(r.schema, r.name, r.columns, r.key, r.foreign_keys) for r in found)
+        return tuple(_described(r.schema, r.name, map(_column, r.columns), r.key, r.foreign_keys) for r in found)
     raise AssertionError  # there is a place, and the last one raises
 
 
 def _table(relation: Relation) -> Table:
     key = relation.table.key
     names = relation.schema, relation.name
-    return _described(*names, relation.columns, key.columns if key else (), relation.foreign_keys)
+    columns = [_column(c, state_type(c.own, c.base, c.bottom, c.enum)) for c in relation.columns]
+    return _described(*names, columns, key.columns if key else (), relation.foreign_keys)
+
+
+def _column(column: inventory.Column, state: str = "") -> Column:
+    return Column(column.name, column.type, column.base, column.enum, column.array, column.automatic, state)
 
 
 def _described(
-    schema: str, name: str, columns: Iterable[inventory.Column], key: tuple[str, ...], foreign: Iterable[ForeignKey]
+    schema: str, name: str, columns: Iterable[Column], key: tuple[str, ...], foreign: Iterable[ForeignKey]
 ) -> Table:
     return Table(
         title=qualified_name(schema, name),
         schema=schema,
         name=name,
-        columns=tuple(Column(c.name, c.type, c.base, c.enum, c.array, c.automatic) for c in columns),
+        columns=tuple(columns),
         key=key,
         references=tuple(
             Reference(each.columns, qualified_name(each.schema, each.table), each.references) for each in foreign

@@ -6,11 +6,10 @@ Each kind of database has a registry of its types, one module each; :func:`typin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cdc.event import Column
 from cdc.values import mariadb, postgres
-from cdc.values.mariadb import rendering_of
 from cdc.values.typing import UNKNOWN, Registry, Typing, as_it_is
 from cdc.values.wire import INTEGERS, TEXTS, field_type, from_header, from_json, value_of
 
@@ -44,6 +43,15 @@ def described(column: Mapping[str, str | None]) -> Column:
         semantic=column.get("semantic") or "",
         connector=column.get("connector") or postgres.CONNECTOR,
     )
+
+
+def rendering_of(column: Column) -> Callable[[str], str] | None:
+    """How the text of a column on the wire becomes the text that entries hold (docs/formats.md §2); None: it is the
+    same. The function raises ValueError without content for what is no text of its type.
+    """
+    if column.connector == mariadb.CONNECTOR:
+        return mariadb.rendering_of(column)
+    return postgres.rendering_of(column)
 
 
 def typing_of(column: Column) -> Typing:

@@ -5,12 +5,16 @@ What stands here was seen on the wire of a real connector, snapshot and stream (
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cdc.event import Column
 from cdc.values import shapes, texts
 from cdc.values.typing import Fidelity, Listed, Text, Typing, as_it_is
 
 CONNECTOR = "postgresql"
 """``source.connector`` of its records."""
+_DATE = "io.debezium.time.IsoDate"
+_ENUM = "io.debezium.data.Enum"
 
 _EXACT: dict[str, tuple[str, Text]] = {
     "INT2": ("smallint", as_it_is),
@@ -60,14 +64,14 @@ _SHAPED: dict[str, Typing] = {
 }
 
 _MEANT: dict[str, str] = {
-    "io.debezium.time.IsoDate": "DATE",
+    _DATE: "DATE",
     "io.debezium.time.IsoTime": "TIME",
     "io.debezium.time.IsoTimestamp": "TIMESTAMP",
     "io.debezium.time.ZonedTimestamp": "TIMESTAMPTZ",
     "io.debezium.time.Interval": "INTERVAL",
     "io.debezium.data.Uuid": "UUID",
     "io.debezium.data.Json": "JSON",
-    "io.debezium.data.Enum": "TEXT",
+    _ENUM: "TEXT",
     "io.debezium.data.Xml": "TEXT",
     "io.debezium.data.Tsvector": "TSVECTOR",
     "io.debezium.data.geometry.Point": "POINT",
@@ -86,7 +90,7 @@ _LIMITS: dict[str, tuple[Fidelity, str]] = {
     "MONEY": ("exact", "the amount, as a number: the currency sign is the session's"),
     "TIMETZ": ("limit", "Debezium converts to UTC: the offset is lost"),
     "VARBIT": ("limit", "base64 of the bits, least significant first: Debezium drops leading zeros"),
-    "HSTORE": ("text", "the pairs as a JSON object"),
+    "HSTORE": ("text", "the pairs as `hstore_to_jsonb` gives them"),
     "LSEG": ("text", "JSON with the points as WKB"),
     "BOX": ("text", "JSON with the corners as WKB"),
     "PATH": ("text", "JSON with the points as WKB, and whether it is closed"),
@@ -95,17 +99,36 @@ _LIMITS: dict[str, tuple[Fidelity, str]] = {
 }
 _OWN = "not typed: as Debezium writes it (base64 of the text, where it does not know the type)"
 _NOTED: dict[str, tuple[Fidelity, str]] = {
-    "DATE": ("limit", "exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC"),
+    "DATE": (
+        "limit",
+        ("exact in the stream; a snapshot writes 1582-10-05 to -14 as 10 days later, and loses BC"
+        " (29 February BC stops its task)"),
+    ),
     "TIME": ("limit", "exact but for 24:00:00, which Debezium writes as 00:00:00"),
     "INTERVAL": ("limit", "an infinite one arrives as 0; more than 2147483647 hours stop Debezium's task"),
 }
+_EARLY = {
+    "date": "before 15 October 1582 it writes other dates, also in the stream, and loses BC",
+    "timestamp": "before 15 October 1582 it writes times of the Julian calendar",
+    "timestamptz": "before 15 October 1582 it writes other days, and loses BC",
+}
+"""What Debezium makes of elements, which it reads through the JDBC driver's calendar on both paths."""
 _MOST_SCALE = 1000
 """Of PostgreSQL's numeric; Debezium writes a negative scale as a number beyond it."""
+
+
+def rendering_of(column: Column) -> Callable[[str], str] | None:
+    """How the text of a column on the wire becomes the text that entries hold; None: it is the same. Only texts with a
+    sign in front change: the native kernel leaves those of such columns to Python.
+    """
+    return texts.infinite_date if column.semantic == _DATE else None
 
 
 def typing_of(column: Column) -> Typing:  # noqa: PLR0911 - one line a family
     """How a column of PostgreSQL lands in current state."""
     kind = column.type
+    if column.semantic == _ENUM:  # whatever it is called: it may be named like a type of PostgreSQL's
+        return Typing("text")
     if kind == "BIT" or (column.semantic == "io.debezium.data.Bits" and kind not in _LIMITS):
         return _bits(column)
     if kind in _SHAPED:
@@ -142,11 +165,15 @@ def _array(column: Column) -> Typing:
     name = column.type.removeprefix("_")
     if name in _EXACT:
         state, text = _EXACT[name]
+    elif name == "HSTORE":
+        state, text = "jsonb", as_it_is
     elif (meant := _MEANT.get(meaning) or _MEANT.get(element)) in _EXACT and name not in _LIMITS:
         state, text = _EXACT[meant or ""]
     else:
         return Typing("text", fidelity="text", note="JSON of the elements as Debezium writes them")
     note = "bounds other than 1 are lost; of an array of arrays Debezium writes nulls (refused)"
+    if state in {"date", "timestamp", "timestamptz"}:
+        note = f"{note}; {_EARLY[state]}"
     return Typing(f"{state}[]", structured=shapes.array(text), fidelity="limit", note=note)
 
 

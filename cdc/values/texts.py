@@ -24,6 +24,8 @@ _INFINITE = {
 write different ones for dates."""
 
 _DATED = re.compile(r"([+-]?)([0-9]{4,9})(-.*)")
+_LAST_YEAR = 5_874_897
+"""Of PostgreSQL's ``date``."""
 _NOT_BASE64 = "\\x?"
 """Input that bytea refuses."""
 
@@ -46,6 +48,19 @@ def iso(text: str) -> str:
     if sign == "-" or year == "0000":
         return f"{int(year) + 1:04d}{rest} BC"
     return year + rest
+
+
+def infinite_date(text: str) -> str:
+    """An infinite date in one word, as Debezium writes an infinite ``timestamptz``. It writes the date as a day beyond
+    PostgreSQL's calendar, another one from a snapshot than from the stream, and the snapshot's in its JVM's zone and,
+    of the negative one, without the era. Any other text is left as it is.
+    """
+    if text[:1] not in {"+", "-"}:
+        return text
+    dated = _DATED.fullmatch(text)
+    if dated is None or int(dated[2]) <= _LAST_YEAR:
+        return text
+    return "-infinity" if dated[1] == "-" or dated[2] == "292269055" else "infinity"
 
 
 def iso_without_zone(text: str) -> str:

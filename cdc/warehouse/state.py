@@ -9,11 +9,11 @@ import psycopg2
 
 from cdc.batch import Batch, StateChange
 from cdc.copytext import NULL, escape
-from cdc.errors import Halted
 from cdc.protect import ProtectedTable
 from cdc.unsent import keys_by_column
 from cdc.warehouse.absence import apply_absent
 from cdc.warehouse.bulk import copy
+from cdc.warehouse.diverged import diverged
 from cdc.warehouse.projection import quoted, state_name
 from cdc.warehouse.refusal import refusal
 
@@ -46,7 +46,8 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
     """Bring the state tables to the end of the batch.
 
     Raises:
-        StateRefused: PostgreSQL refuses a value in a table's state.
+        StateRefused: PostgreSQL refuses a value in a table's state, or a row without a key is not there as it was for a
+            reason that is known.
         Halted: a row without a key was deleted more often than it is there: source and warehouse differ.
     """
     for table, columns in batch.columns.items():
@@ -104,12 +105,7 @@ def _apply(
         cursor.execute(statement, (log, table.table))
         short = cursor.fetchone()
         if short is not None and short[0] and not _known_missing(cursor, log, table.table):
-            raise Halted(
-                "state-diverged",
-                f"{short[0]} rows of {table.table} (no key) were deleted more often than they are there",
-                hint="cdc stream show",
-                coordinates={"table": table.table},
-            )
+            raise diverged(cursor, log, table, target, short[0])
         return
     for column, keys in keys_by_column(changes).items():
         keep = _KEEP.format(stage=stage, table=target, column=quoted(column)).replace("%", "%%")

@@ -9,7 +9,7 @@ from random import Random
 from tests.fuzz import postgres as db
 from tests.fuzz.postgres import Type, quoted
 
-OPEN = frozenset({"add-default", *db.OPEN_TYPES})
+OPEN = frozenset({"add-default", "same-name", *db.OPEN_TYPES})
 """Kinds of changes that are known not to come through (docs/reliability.md): only on demand."""
 
 
@@ -36,6 +36,7 @@ class Table:
     """SQL that gives a value for the first key column's foreign key."""
     next_key: int = 0
     partitions: int = 0
+    added: int = 0
     widened: bool = False
     """A column was added: state has it from the first change after that on."""
     reshaped: bool = False
@@ -103,7 +104,7 @@ class Scenario:
         unlogged = "UNLOGGED " if shape == "unlogged" else ""
         by = f" PARTITION BY HASH ({quoted(key[0])})" if shape == "partitioned" and key else ""
         if shape == "partitioned" and not key:
-            by = f" PARTITION BY LIST ({quoted(columns[0].name)})" if columns[0].type.sql not in {"json", "xml", "point"} else ""
+            by = f" PARTITION BY LIST ({quoted(columns[0].name)})" if columns[0].type.sql not in {"json", "xml", "point", "circle", "jsonpath"} else ""
             table.shape = "partitioned" if by else "plain"
         self.create.append(f"CREATE {unlogged}TABLE {table.sql} ({', '.join(parts)}){by}")
         if key_kind == "unique":
@@ -238,7 +239,9 @@ class Scenario:
         kind = random.choices(("add", "add-default", "drop", "rename", "partition"), (50, 20 if "add-default" in self.with_open else 0, 10, 10, 30))[0]
         free = [c for c in table.columns if c.name not in table.key and not c.made]
         if kind in {"add", "add-default"}:
-            column = Column(f"added {len(table.columns)}", random.choice(self._types))
+            table.added += 1
+            name = f"added {len(table.columns) if 'same-name' in self.with_open else table.added}"
+            column = Column(name, random.choice([kind for kind in self._types if kind.sealable]))  # no policy lists it, so it is sealed
             default = f" DEFAULT {column.type.literal(random)}" if kind == "add-default" else ""
             table.columns.append(column)
             table.widened = True

@@ -91,6 +91,11 @@ class SourceTable:
         return frozenset(column for column, name in self.types.items() if name == "array")
 
     @property
+    def amounts(self) -> frozenset[str]:
+        """Columns of type money, which the warehouse has as numbers."""
+        return frozenset(column for column, name in self.types.items() if name == "money")
+
+    @property
     def clear(self) -> tuple[str, ...]:
         """Columns that are the same text on both sides."""
         return tuple(c for c in self.types if self.protect[c] == "clear" and (self.title, c) not in MOVING)

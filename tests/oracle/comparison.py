@@ -86,7 +86,7 @@ def open_protected(
 
 def _compare(source_dsn: str, warehouse_dsn: str, source: str, table: SourceTable) -> TableComparison:
     key = [column for column in table.key if column in table.clear]
-    ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear)
+    ours = render(source_dsn, sql.Identifier(table.schema, table.name), key, table.clear, amounts=table.amounts)
     rows, size = ours.count(b"\n"), len(ours)
     try:
         theirs = render(
@@ -123,7 +123,7 @@ class _Opening:
         """Open the warehouse's rows one after the other; the first that is not the source's ends it."""
         table = self._table
         cells = table.arrays.intersection(table.protected)  # a cell holds the elements' texts, a clear column the array
-        copied = render(source_dsn, sql.Identifier(table.schema, table.name), (), self._columns, cells)
+        copied = render(source_dsn, sql.Identifier(table.schema, table.name), (), self._columns, cells, table.amounts)
         theirs = [tuple(fields(line)) for line in copied.decode().split("\n")[:-1]]
         try:
             rows = self._judge(self._kept(warehouse_dsn), theirs, limit)

@@ -118,6 +118,11 @@ def _floating(wire: str, number: float, longest: int, fixed: int, read: Callable
     return shortest
 
 
+def _decoded(wire: str) -> str:
+    """The base64 of the text: how Debezium writes types that it does not know."""
+    return base64.b64decode(wire, validate=True).decode()
+
+
 _RULES: dict[str, Callable[[str], str]] = {
     "bool": _boolean,
     "bytea": _bytea,
@@ -128,4 +133,5 @@ _RULES: dict[str, Callable[[str], str]] = {
     "timestamp": _timestamp,
     "timestamptz": _timestamptz,
     "time": _time,
+    **dict.fromkeys(("int4multirange", "pg_lsn", "jsonpath"), _decoded),
 }

@@ -73,15 +73,16 @@ def render(
     key_columns: Sequence[str],
     columns: Sequence[str],
     arrays: Collection[str] = (),
+    amounts: Collection[str] = (),
 ) -> bytes:
     """Return the relation's columns as COPY text, ordered by key and then by all columns, bytewise.
 
     ``arrays``: columns of the source that are written as the JSON of their elements' texts, as the warehouse has them
-    (docs/formats.md §2). Without a column every row is an empty line.
+    (docs/formats.md §2). ``amounts``: columns of type money, written as numbers. Without a column every row is an empty line.
     """
 
     def written(column: str) -> sql.Composable:
-        shape = "to_json({}::text[])" if column in arrays else "{}"
+        shape = "to_json({}::text[])" if column in arrays else "{}::numeric" if column in amounts else "{}"
         return sql.SQL(shape).format(sql.Identifier(column))
 
     ordering = sql.SQL(", ").join(

@@ -30,6 +30,17 @@ def binaries() -> dict[int, Path]:
     return found
 
 
+def with_contrib() -> Path | None:
+    """The programs of the newest server in Debian's places that has its extensions (``contrib``) installed."""
+    extensions = Path("/usr/share/postgresql")
+    have = [
+        folder
+        for version, folder in sorted(binaries().items())
+        if folder.is_relative_to("/usr/lib/postgresql") and (extensions / str(version) / "extension/hstore.control").is_file()
+    ]
+    return have[-1] if have else None
+
+
 @dataclass(frozen=True, slots=True)
 class Other:
     """A running server; no password is asked for."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 import psycopg2
 import pytest
@@ -29,10 +30,11 @@ def shown(dsn: str, statement: str) -> list[tuple]:
         connection.close()
 
 
-def fill(own: Own, base: int) -> None:
+def fill(own: Own, base: int, kinds: Sequence[Kind] = KINDS) -> None:
+    """One row for each value of each type, and one with NULL, with ids from ``base`` on."""
     connection = psycopg2.connect(own.admin_dsn)
     with connection, connection.cursor() as cursor:
-        for kind in KINDS:
+        for kind in kinds:
             rows = [(base + n, value) for n, value in enumerate((*kind.values, None))]
             cursor.executemany(f"INSERT INTO types.k_{kind.slug} VALUES (%s, %s)", rows)
     connection.close()
@@ -61,12 +63,17 @@ def test_no_table_is_suspended_and_no_view_is_behind(typed: Own) -> None:
 
 @pytest.mark.parametrize("kind", EQUAL, ids=lambda kind: kind.slug)
 def test_state_and_history_say_what_the_source_says(typed: Own, kind: Kind) -> None:
-    warehouse = typed.warehouse.settings.warehouse_admin_dsn
-    source = shown(typed.admin_dsn, f"SELECT id, format('%s', {kind.says}) FROM types.k_{kind.slug} ORDER BY id")
+    judge(typed, kind)
+
+
+def judge(own: Own, kind: Kind) -> None:
+    """State and history of one type's table say what the source says, as text."""
+    warehouse = own.warehouse.settings.warehouse_admin_dsn
+    source = shown(own.admin_dsn, f"SELECT id, format('%s', {kind.says}) FROM types.k_{kind.slug} ORDER BY id")
     assert len(source) > 2
-    state = shown(warehouse, f"""SELECT id, format('%s', v) FROM "{typed.name}"."types.k_{kind.slug}" ORDER BY id""")
+    state = shown(warehouse, f"""SELECT id, format('%s', v) FROM "{own.name}"."types.k_{kind.slug}" ORDER BY id""")
     assert state == source
-    history = shown(warehouse, f"""SELECT after_id, format('%s', after_v) FROM "{typed.name}_history"."types.k_{kind.slug}" ORDER BY after_id""")
+    history = shown(warehouse, f"""SELECT after_id, format('%s', after_v) FROM "{own.name}_history"."types.k_{kind.slug}" ORDER BY after_id""")
     assert history == source
 
 
@@ -85,6 +92,15 @@ def test_a_snapshot_spoils_the_old_dates_that_are_documented_and_no_other(typed:
     assert {id_: text for id_, text in state.items() if id_ >= STREAMED} == {id_: text for id_, text in source.items() if id_ >= STREAMED}
     spoilt = {source[id_] for id_ in source if state[id_] != source[id_]}
     assert spoilt == {text for text in source.values() if text and ("BC" in text or text in {"1582-10-14", "1582-10-10", "1582-10-05"})}
+
+
+def test_policy_explain_says_which_state_column_each_column_gets(typed: Own) -> None:
+    told = json.loads(typed.cdc("policy", "explain", typed.name, "--output", "json").stdout)
+    explained = {row["table"]: row["state"] for row in told["columns"] if row["column"] == "v"}
+    made = dict(typed.warehouse.query("SELECT table_name, c ->> 'type' FROM pipeline.state_table, jsonb_array_elements(columns) c WHERE c ->> 'name' = 'v'"))
+    assert explained == made
+    assert len(made) == len(KINDS)
+    assert "  STATE  " in typed.cdc("policy", "explain", typed.name).stdout
 
 
 def test_the_log_and_current_state_verify(typed: Own) -> None:
@@ -107,3 +123,23 @@ def test_what_debezium_leaves_out_or_cannot_read_is_left_out_by_name(stack: Stac
         for n in range(len(kinds)):
             assert any(f"public.t{n}" in line for line in left), kinds[n]
         assert not any("public.fine" in line for line in left)
+
+
+def test_a_table_named_like_a_type_is_captured_and_what_debezium_would_fail_at_is_refused(stack: Stack) -> None:
+    with own_source(stack) as own:
+        own.run(
+            *(f'CREATE TABLE "{name}" (id int PRIMARY KEY, v {kind})' for name, kind in (("numeric", "numeric(9, 2)"), ("date", "date"), ("text", "text"), ("money", "money"))),
+            "CREATE TABLE bare (id int PRIMARY KEY, v numeric)", "CREATE TABLE dated (id int PRIMARY KEY, v date[])",
+            "INSERT INTO numeric VALUES (1, 1.5)", "INSERT INTO date VALUES (1, 'infinity')", "INSERT INTO text VALUES (1, 'x')", "INSERT INTO money VALUES (1, 2.5)",
+        )  # fmt: skip
+        said = own.cdc("connectors", "init", own.name, "--apply-sql").stderr
+        assert "public.bare.v: its schema has a table or type named like its type" in said
+        assert "public.dated.v: its schema has a table or type named like its type" in said
+        own.cdc("policy", "init", own.name, "--clear", "*.*.*")
+        own.cdc("connectors", "apply", own.name)
+        own.wait()
+        own.run("INSERT INTO numeric VALUES (2, 2.5)", "INSERT INTO date VALUES (2, '2024-02-29')", "UPDATE text SET v = 'y'", "UPDATE money SET v = 3")
+        own.drain()
+        for name in ("numeric", "date", "text", "money"):
+            state = shown(own.warehouse.settings.warehouse_admin_dsn, f"""SELECT id, format('%s', v) FROM "{own.name}"."{name}" ORDER BY id""")
+            assert state == shown(own.admin_dsn, f"""SELECT id, format('%s', {"v::numeric" if name == "money" else "v"}) FROM "{name}" ORDER BY id""")

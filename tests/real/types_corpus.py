@@ -43,10 +43,12 @@ NUMBERS = ("0", "1", "-1")
 TEXTS = (
     "", " ", "a", "  padded  ", "NULL", "null", "\\N", "\\", 'q"uote', "it's", "{a,b}", "tab\tnew\nline\r", "\x01\x02\x7f",
     "é ü ß", "😀 𝄞", "\u2028\u2029\ufeff", "\ud7ff\ue000", "__debezium_unavailable_value", "true", "NaN", "x" * 3000,
+    "\\u0000", "\\ud800\\udc00", "\ufffe\uffff", "\U0010ffff", "\x85\xa0\u200b\u202e", "e\u0301", "&#0;", "%00", "=1+1",
 )  # fmt: skip
 JSONS = (
     "null", "true", '"s"', "{}", "[]", "0", "-0", "1.10", "1e400", "12345678901234567890.123456789", '{"b": 1,  "a": [1, 2], "b": 3}',
     r'"\u0001"', r'"é😀"', r'"\ud83d\ude00"', '{"": {"": [[[]]]}}', " 1 ",
+    "[" * 500 + "]" * 500, "9" * 1000, "-1e-999", "1E+2", "1.0e-7", '{"z":1,"é":2,"a":3,"Z":4}', r'{"a\u0062":1,"ab":2}', '{"__debezium_unavailable_value":"__debezium_unavailable_value"}',
 )  # fmt: skip
 DATES = (
     "2025-06-02", "2024-02-29", "1970-01-01", "1969-12-31", "1900-01-01", "1752-09-14", "1600-02-29", "1582-10-15", "9999-12-31",
@@ -174,6 +176,9 @@ KINDS = (
     Kind("macaddr", "macaddr", ("08:00:2b:01:02:03",)),
     Kind("macaddr8", "macaddr8", ("08:00:2b:01:02:03:04:05",)),
     Kind("enum", "kinds.side", ("buy", "sell short", "a,b", 'q"uote', "é")),
+    Kind("text_large", "text", ('é😀x\\"\n' * 1_000_000,)),
+    Kind("jsonb_large", "jsonb", ('{"k": "' + "é😀\\n" * 100_000 + '"}',)),
+    Kind("bytea_large", "bytea", ("\\x" + "00ff" * 500_000,)),
     Kind("composite", "kinds.pair", ("(1,y)", "(,)", '(-1,"a,\\"b\\"")', '(7,"é")'), says=None),
     Kind("int4range", "int4range", ("[1,5)", "empty", "(,)", "[,5]")),
     Kind("int8range", "int8range", ("[1,5)", "[-9223372036854775808,9223372036854775807)")),

@@ -27,7 +27,7 @@ SERVER = Server(18, "18.4", "logical", False, "shop", "postgres", True, frozense
 def relation(name: str, schema: str = "public", **more: object) -> Relation:
     table = Table(f"{schema}.{name}", f'"{schema}"."{name}"', f'"{schema}"', None, "d", False, False, False, True, True, ("id",), (), (), (), {"id": "integer"},
                   Key("k", True, False, ("id",)))  # fmt: skip
-    return Relation(schema, name, "owner", False, None, (Column("id", "integer", "int4", False, False, True),), (), replace(table, **more))
+    return Relation(schema, name, "owner", False, None, (Column("id", "integer", "int4", False, False, True, "int4", "integer"),), (), replace(table, **more))
 
 
 def sql(*relations: Relation, server: Server = SERVER, name: str = "shop", role: preparation.Role | None = None) -> str:

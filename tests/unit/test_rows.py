@@ -63,3 +63,24 @@ def test_the_other_key_of_a_key_change_may_hold_control_characters():
     header = (("__debezium.newkey", b'{"a\tb":"y\n\\"\\\\","n":9007199254740993}'),)
     record = msgspec.structs.replace(feed.records[0], headers=header)
     assert Decoder().decode(record).other_key == ('y\n"\\', "9007199254740993")
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+@pytest.mark.parametrize(
+    ("wire", "entry"),
+    [
+        ("+292278994-08-16Z", "infinity"), ("+292278994-08-17Z", "infinity"), ("+5877611-06-21Z", "infinity"),
+        ("+292269055-12-02Z", "-infinity"), ("+292269055-12-03Z", "-infinity"), ("-5877611-06-22Z", "-infinity"),
+        ("+5874897-12-31Z", "+5874897-12-31Z"), ("-4713-11-24Z", "-4713-11-24Z"), ("2025-06-02Z", "2025-06-02Z"), (PLACEHOLDER, PLACEHOLDER), (None, None),
+    ],
+)  # fmt: skip
+def test_an_infinite_date_is_one_word_whoever_wrote_it(wire, entry, native, monkeypatch):
+    """A snapshot and the stream of Debezium write other days beyond the calendar."""
+    monkeypatch.setenv("CDC_NATIVE", native)
+    table = Table("public", "t", (Column("id", "INT4", "int32"), Column("d", "DATE", semantic="io.debezium.time.IsoDate"), Column("t", "TEXT")), ("id",))
+    feed = Feed()
+    feed.begin()
+    row = {"id": 1, "d": wire, "t": wire}
+    record = feed.row(table, "u", row, row)
+    event = Decoder().decode(record)
+    assert (event.before, event.after) == (("1", entry, wire), ("1", entry, wire))

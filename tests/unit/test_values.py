@@ -149,3 +149,9 @@ def test_arrays_and_geometry_never_raise_but_for_what_is_not_there():
         for absent in (None, {"unavailable": "toast"}):
             with pytest.raises(TypeError):
                 convert(absent)
+
+
+def test_an_enum_that_is_named_like_a_type_of_postgresql_is_text():
+    assert typed("DATE", semantic="io.debezium.data.Enum").state == "text"
+    assert typed("MONEY", semantic="io.debezium.data.Enum").state == "text"
+    assert typed("DATE", semantic="io.debezium.time.IsoDate").state == "date"

@@ -265,6 +265,9 @@ def test_every_golden_value_has_a_rule_and_other_values_do_not_pass_it():
         ("line", {"struct": {"a": "1.0", "b": "-1.0", "c": "0.0"}}, "{1,-1,0}", "{1,-1,2}"),
         ("circle", {"struct": {"center": {"struct": {"x": "1.0", "y": "2.0"}}, "radius": "3.0"}}, "<(1,2),3>", "<(1,2),4>"),
         ("date", "+292269055-12-02Z", "-infinity", "infinity"),
+        ("jsonb", '{"b":"1","a":null}', '{"a": null, "b": "1"}', '{"a": null, "b": 1}'),
+        ("jsonb", '{"b": 1.10}', '{"b": 1.10}', '{"b": 1.1}'),
+        ("jsonb[]", ['{"a":"1"}', None], '{"{\\"a\\": \\"1\\"}",NULL}', '{"{\\"a\\": \\"2\\"}",NULL}'),
     ],
 )  # fmt: skip
 def test_arrays_bits_geometry_and_decoded_texts(kind, value, cell, other):

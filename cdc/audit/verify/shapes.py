@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from binascii import Error as NotBase64
 from binascii import a2b_base64
@@ -18,6 +19,26 @@ def decoded(wire: str, cell: str) -> bool:
         return a2b_base64(wire, strict_mode=True) == cell.encode()
     except (NotBase64, ValueError):
         return False
+
+
+def jsonb(wire: str, cell: str) -> bool:
+    """The same text, as of a ``jsonb`` of the source; of an ``hstore``, which arrives as JSON in another spelling, the
+    same members. Numbers by their digits.
+    """
+    if wire == cell:
+        return True
+    try:
+        return bool(_json(wire) == _json(cell))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_number)
+
+
+def _number(digits: str) -> tuple[str, str]:
+    return ("number", digits)
 
 
 def bits(wire: str, cell: str) -> bool:

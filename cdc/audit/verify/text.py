@@ -163,7 +163,7 @@ def _parts(text: str) -> tuple[int, int, int] | None:
 
 _RULES: dict[str, Same] = {
     **dict.fromkeys(("text", "smallint", "integer", "bigint", "uuid"), _equal),
-    **dict.fromkeys(("json", "jsonb", "inet", "cidr", "macaddr", "macaddr8", "oid", "tsvector"), _equal),
+    **dict.fromkeys(("json", "inet", "cidr", "macaddr", "macaddr8", "oid", "tsvector"), _equal),
     **dict.fromkeys(("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"), _equal),
     **dict.fromkeys(
         ("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
@@ -172,6 +172,7 @@ _RULES: dict[str, Same] = {
     **dict.fromkeys(("tsquery", "jsonpath", "pg_lsn", "xid", "xid8", "cid", "tid"), shapes.decoded),
     **dict.fromkeys(("txid_snapshot", "pg_snapshot"), shapes.decoded),
     **dict.fromkeys(("point", "line", "circle"), _geometry),
+    "jsonb": shapes.jsonb,
     "bit varying": shapes.bits,
     "numeric": _numeric,
     "real": _float("f"),

@@ -13,6 +13,8 @@ const PLACEHOLDERS: [&str; 2] = ["__debezium_unavailable_value", "X19kZWJleml1bV
 #[derive(Clone, Copy, PartialEq)]
 enum Wire {
     Text,
+    /// With a sign in front it is Python's to spell (`cdc.values.postgres.rendering_of`).
+    Date,
     Integer,
     Boolean,
     Other,
@@ -246,6 +248,7 @@ impl Rows {
             let wire = self.columns[next].1;
             cells[next] = Some(scan.or_null(|scan| match wire {
                 Wire::Text => scan.string(),
+                Wire::Date => scan.string().filter(|text| !text.starts_with(['+', '-'])),
                 Wire::Integer => scan.integer().map(Cow::Borrowed),
                 Wire::Boolean => scan.boolean().map(Cow::Borrowed),
                 Wire::Other => match scan.peek()? {
@@ -373,6 +376,7 @@ impl Rows {
             .map(|(name, wire)| {
                 let wire = match wire.as_str() {
                     "text" => Wire::Text,
+                    "date" => Wire::Date,
                     "integer" => Wire::Integer,
                     "boolean" => Wire::Boolean,
                     _ => Wire::Other,
