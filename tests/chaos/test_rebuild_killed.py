@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from cdc.local import process
 from cdc.warehouse.rebuild import rebuild
 from tests.chaos.judge import judge, same
 from tests.chaos.processes import Process, processes, until
@@ -48,6 +49,7 @@ class Rebuilds:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
+        self.started: list[subprocess.Popen[str]] = []
         self.dsn = tomllib.loads(warehouse.path.read_text())["warehouse"]["admin_dsn"]
 
     def tables(self) -> list[str]:
@@ -55,10 +57,12 @@ class Rebuilds:
         return [name for (name,) in rows]
 
     def start(self, table: str, step: str = "none", count: int = 1, number: str = "KILL") -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        rebuild = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.rebuilding", self.dsn, LOG, table, step, str(count), number],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self.started.append(rebuild)
+        return rebuild
 
     def done(self, table: str) -> None:
         rebuild = self.start(table)
@@ -100,12 +104,21 @@ def _stopped_before_a_commit(warehouse: Warehouse, start: Start) -> Process:
     return worker
 
 
+@pytest.fixture
+def rebuilds(warehouse: Warehouse) -> Iterator[Rebuilds]:
+    """None of them outlives the test, stopped ones neither."""
+    made = Rebuilds(warehouse)
+    yield made
+    for each in made.started:
+        each.kill()
+        each.wait()
+
+
 @pytest.mark.usefixtures("repaired")
 def test_whatever_is_killed_around_a_rebuild_nothing_is_lost_or_doubled(
-    captured: Captured, warehouse: Warehouse, undisturbed: Warehouse, start: Start, seed: int, tell: Callable[[str], None]
+    captured: Captured, warehouse: Warehouse, undisturbed: Warehouse, rebuilds: Rebuilds, start: Start, seed: int, tell: Callable[[str], None]
 ) -> None:
     rng = random.Random(seed)
-    rebuilds = Rebuilds(warehouse)
     _worker_killed(warehouse, rebuilds, start, rng)
     _rebuild_killed_before_a_waiting_worker(warehouse, rebuilds, start, rng)
     worker = start("cdc", "replicate", LOG, "--config", warehouse.path, "--batch-records", "100")
@@ -179,7 +192,7 @@ def _warehouse_killed(captured: Captured, rebuilds: Rebuilds, rng: random.Random
     (postmaster,) = (each.pid for each in captured.stack.status() if each.name == "warehouse")
     assert postmaster is not None
     os.kill(postmaster, signal.SIGKILL)
-    until(lambda: not Path(f"/proc/{postmaster}").exists())
+    until(lambda: process.identify(postmaster) is None and not Path(f"/proc/{postmaster}").exists())
     captured.stack.start("warehouse")
     rebuild.send_signal(signal.SIGCONT)
     _, errors = rebuild.communicate(timeout=120)

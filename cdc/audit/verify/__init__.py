@@ -2,7 +2,7 @@
 
 What verification is, step by step; each has a module, and each finding names its step:
 
- (1) *seq*: entries are numbered from 0 without holes, as many as ``audit.log`` says (``log``).
+ (1) *seq*: entries are numbered from 0 without holes, as many as ``audit.log`` says (``passing``).
  (2) *leaf*, *tree*: the leaf column is SHA-256(0x00 ‖ entry), and the tree over the hashes computed here has the edge
      in ``audit.log``: §9 (``tree``, ``claims``).
  (3) *entry*: its bytes are canonical and at most 65,535, its members are those of its kind, its images those of their
@@ -26,7 +26,7 @@ What verification is, step by step; each has a module, and each finding names it
      ``claims``).
 (13) *stream*: the row of ``pipeline.stream`` is where the log ends, and records = entries + skips: §4 (``stream``).
 (14) *state*: every row of current state is the fold of the history, none is missing and none too many (``state``,
-     ``text``).
+     ``text``; of a table whose key changed ``rekey``).
 
 Steps (1) to (12) are one pass over the entries in the order of seq; (13) and (14) follow. Memory: about 350 bytes for
 each row key that the log has ever changed; entries and images are not kept (``history``).
