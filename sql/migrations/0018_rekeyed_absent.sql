@@ -30,7 +30,7 @@ BEGIN
         RETURN QUERY
             SELECT scanned.name, u.row_key, u.version, u.seq, u.copies FROM (
                 SELECT h.row_key, NULL::bigint AS version, NULL::bigint AS seq, h.copies
-                  FROM audit.copies(p_log, scanned.name, gone, started - 1) h WHERE scanned.keyless
+                  FROM audit.counted(p_log, scanned.name, gone, started - 1) h WHERE scanned.keyless
                 UNION ALL
                 SELECT n.row_key, n.version, n.seq, NULL::bigint FROM (
                     SELECT DISTINCT ON (e.row_key) e.row_key, e.version, e.seq, e.kind, e.operation FROM audit.entry e
@@ -43,7 +43,7 @@ END
 $$;
 
 -- As before, without the changes of a time when the table had a key: those are versions, not copies.
-CREATE OR REPLACE FUNCTION audit.copies(p_log text, p_table text, p_gone bigint, p_through bigint) RETURNS TABLE (row_key text, seq bigint, copies bigint)
+CREATE OR REPLACE FUNCTION audit.counted(p_log text, p_table text, p_gone bigint, p_through bigint) RETURNS TABLE (row_key text, seq bigint, copies bigint)
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog AS $$
     WITH applied AS (
         SELECT e.seq, e.row_key, e.kind, e.operation, e.entry FROM audit.entry e
@@ -57,5 +57,5 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog AS $$
         UNION ALL SELECT a.seq, a.row_key, -(audit.readable(a.entry) #>> '{content,copies}')::bigint FROM applied a WHERE a.kind = 'absent'
     )
     SELECT m.row_key, max(m.seq) FILTER (WHERE m.copies = 1), sum(m.copies)::bigint FROM moved m
-     WHERE m.row_key IS NOT NULL GROUP BY m.row_key HAVING sum(m.copies) > 0
+     WHERE m.row_key IS NOT NULL GROUP BY m.row_key HAVING sum(m.copies) <> 0
 $$;
