@@ -46,6 +46,20 @@ def _millis(text: str) -> str:
     return _micros(text + "000" if text != "0" else text)
 
 
+def _instant(text: str) -> str:
+    """A fraction of a second has six digits or is not there: in a snapshot the connector writes other zeros at its end
+    than from the binary log.
+    """
+    clock, _, rest = text.partition(".")
+    digits = rest.removesuffix("Z")
+    if not rest:
+        return text
+    if not digits.isdecimal():
+        raise ValueError
+    fraction = digits.rstrip("0")
+    return f"{clock}.{fraction:0<6}Z" if fraction else f"{clock}Z"
+
+
 def _duration(text: str) -> str:
     """Microseconds, up to 838:59:59 either way → ``P0Y0M0DT-838H-59M-59.999999S``."""
     us = int(text)
@@ -91,6 +105,7 @@ _RENDERED: dict[str, Callable[[str], str]] = {
     "io.debezium.time.MicroTimestamp": _micros,
     "io.debezium.time.MicroTime": _duration,
     "io.debezium.time.Year": _year,
+    "io.debezium.time.ZonedTimestamp": _instant,
     "io.debezium.data.Enum": _label,
 }
 """Debezium's name of the Connect schema → the number's text to the text that entries hold."""

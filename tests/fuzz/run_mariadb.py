@@ -148,5 +148,3 @@ def _judge(source: MariaSource, scenarios: Sequence[Scenario], outcome: Outcome)
         if one.difference and not (one.table in narrow and one.difference.endswith("lacks a column")):
             outcome.say(one.difference)
     verify(source.warehouse, source.name, cdc(source, "audit", "verify", source.name, "--output", "json", code=None).stdout, outcome)
-    known = [one for one in outcome.failures if one[1].startswith("cdc.heartbeat: ") and ": continuity: " in one[1]]
-    outcome.failures = [one for one in outcome.failures if one not in known]  # docs/reliability.md, "Known not to come through"

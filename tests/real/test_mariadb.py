@@ -19,11 +19,11 @@ from tests.fix_replication import drop_warehouse, new_warehouse
 from tests.independent.reader import verify
 
 SCHEMA = (
-    "CREATE TABLE clients (id int PRIMARY KEY, name varchar(80) NOT NULL, tier enum('a','b,c') NOT NULL DEFAULT 'a', note text)",
+    "CREATE TABLE clients (id int PRIMARY KEY, name varchar(80) NOT NULL, tier enum('a','b,c') NOT NULL DEFAULT 'a', note text, seen timestamp(6) NULL)",
     "CREATE TABLE trades (account int, no bigint unsigned, amount decimal(30,10), at datetime(6), PRIMARY KEY (account, no))",
     "CREATE TABLE ticks (symbol varchar(8), price decimal(20,8))",
     "CREATE TABLE accruals (id int PRIMARY KEY, amount decimal(20,4))",
-    "INSERT INTO clients (id, name) VALUES (1, 'Ada'), (2, 'Bo'), (3, 'Cy')",
+    "INSERT INTO clients (id, name, seen) VALUES (1, 'Ada', NULL), (2, 'Bo', NULL), (3, 'Cy', '2025-06-02 10:00:00.12')",
     "INSERT INTO ticks VALUES ('X', 1.5), ('X', 1.5), ('Y', 2)",
     "INSERT INTO accruals VALUES (1, 1), (2, 2)",
 )
@@ -31,7 +31,7 @@ POLICY = """\
 source: {name}
 tables:
   cdc.heartbeat: {{columns: {{id: clear, beat_at: clear, system_identifier: clear, timeline: clear}}}}
-  {name}.clients: {{columns: {{id: clear, name: seal, tier: clear, note: clear, added: clear}}}}
+  {name}.clients: {{columns: {{id: clear, name: seal, tier: clear, note: clear, seen: clear, added: clear}}}}
   {name}.trades: {{columns: {{account: clear, no: clear, amount: clear, at: clear}}}}
   {name}.ticks: {{columns: {{symbol: clear, price: clear}}}}
   {name}.accruals: {{columns: {{id: clear, amount: clear}}}}
@@ -109,6 +109,16 @@ def _load(source: MariaSource, worker: subprocess.Popen[str]) -> None:
         "TRUNCATE TABLE later",
         "INSERT INTO later VALUES (2)",
     )
+
+
+def test_a_fraction_that_ends_in_zeros_is_the_same_from_snapshot_and_stream(lived: MariaSource) -> None:
+    images = lived.warehouse.query(
+        "SELECT operation, entry::json #>> '{before,seen}', entry::json #>> '{after,seen}' FROM audit.entry"
+        " WHERE table_name = %s AND row_key = '[\"3\"]' ORDER BY seq",
+        (f"{lived.name}.clients",),
+    )
+    seen = "2025-06-02T10:00:00.120000Z"
+    assert images == [("r", None, seen), ("u", seen, seen)]
 
 
 def test_every_table_is_the_source_as_text_in_sql(lived: MariaSource) -> None:

@@ -99,6 +99,10 @@ def column(kind: str, semantic: str = "", wire: str = "int64", length: str | Non
         ("io.debezium.time.MicroTime", "86400000000", "P0Y0M0DT24H0M0S"),
         ("io.debezium.time.Year", "1900", "0"),
         ("io.debezium.data.Enum", "d\\,e", "d,e"),
+        ("io.debezium.time.ZonedTimestamp", "2025-06-02T10:00:00.12Z", "2025-06-02T10:00:00.120000Z"),
+        ("io.debezium.time.ZonedTimestamp", "2025-06-02T10:00:00.120000Z", "2025-06-02T10:00:00.120000Z"),
+        ("io.debezium.time.ZonedTimestamp", "2025-06-02T10:00:00.000000Z", "2025-06-02T10:00:00Z"),
+        ("io.debezium.time.ZonedTimestamp", "2025-06-02T10:00:00Z", "2025-06-02T10:00:00Z"),
     ],
 )
 def test_numbers_of_the_wire_become_iso(semantic, wire, entry):
