@@ -15,7 +15,8 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from connectors.catalog import Publication, Table, publication, tables
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
 from connectors.errors import ConnectorError, SourceUnfit, Unreachable
-from connectors.profile import HEARTBEAT_QUERY, include_patterns
+from connectors.postgres_profile import HEARTBEAT_QUERY
+from connectors.setting import include_patterns
 from connectors.table_check import Finding, table_findings
 
 

@@ -16,7 +16,7 @@ from pymysql.connections import Connection
 from connectors import mariadb_inventory as inventory
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
 from connectors.errors import AddressError, ConnectorError, Unreachable
-from connectors.profile import include_patterns
+from connectors.setting import include_patterns
 from connectors.table_check import Finding
 
 _Cursor: TypeAlias = pymysql.cursors.Cursor

@@ -15,7 +15,7 @@ import pymysql
 from connectors.definition import Definition
 from connectors.errors import ConnectorError, SourceUnfit
 from connectors.inventory import Column, ForeignKey
-from connectors.profile import include_patterns
+from connectors.setting import include_patterns
 from connectors.table_check import Finding
 
 Cursor: TypeAlias = pymysql.cursors.Cursor

@@ -7,8 +7,12 @@ real one (``tests/golden``).
 from __future__ import annotations
 
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
-from connectors.profile import CONNECTORS, Setting, Settings, include_patterns, one_topic
 from connectors.secrets import SecretLookup, resolve
+from connectors.setting import Setting, Settings, include_patterns, one_topic
+
+CONNECTOR_CLASS = "io.debezium.connector.mariadb.MariaDbConnector"
+LEAST_VERSION = (3, 5, 0)
+"""The first that stops at a value it cannot convert (dbz#1508)."""
 
 HEARTBEAT_QUERY = (
     f"UPDATE {HEARTBEAT} SET beat_at = now(6), timeline = concat(@@gtid_domain_id, '-', @@server_id) WHERE id = 1"
@@ -31,7 +35,7 @@ def expand(definition: Definition, secrets: SecretLookup) -> Settings:
 def _connection(definition: Definition, secrets: SecretLookup) -> Settings:
     database = definition.database
     settings = {
-        "connector.class": Setting(CONNECTORS["mariadb"].class_name, "Debezium's MariaDB connector"),
+        "connector.class": Setting(CONNECTOR_CLASS, "Debezium's MariaDB connector"),
         "tasks.max": Setting("1", "a binary log has one order"),
         "database.hostname": Setting(resolve(database.host, secrets), "from the definition"),
         "database.port": Setting(resolve(database.port, secrets), "from the definition"),

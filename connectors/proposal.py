@@ -11,7 +11,7 @@ import yaml
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
 from connectors.errors import SourceUnfit
 from connectors.inventory import Inventory, Relation
-from connectors.profile import include_patterns
+from connectors.setting import include_patterns
 from connectors.table_check import obstacles
 
 OWN_SCHEMA = "cdc"

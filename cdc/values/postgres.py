@@ -1,4 +1,4 @@
-"""PostgreSQL's types as Debezium's PostgreSQL connector 3.7 writes them under our profile (``connectors/profile.py``).
+"""PostgreSQL's types as Debezium's PostgreSQL connector 3.7 writes them (profile: ``connectors/postgres_profile.py``).
 
 What stands here was seen on the wire of a real connector, snapshot and stream (``tests/real/test_types.py``).
 """

@@ -27,7 +27,7 @@ from connectors.check import demand_fit
 from connectors.client import ConnectClient
 from connectors.definition import Definition, load
 from connectors.errors import NotFound
-from connectors.profile import CONNECTOR_CLASS
+from connectors.postgres_profile import CONNECTOR_CLASS
 from tests.golden.cases import CASES, COPIED, Case
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import pytest
 
 from connectors import apply as applying
 from connectors import client as talking
-from connectors import profile
+from connectors import postgres_profile, profile
 from connectors.apply import apply
 from connectors.client import ConnectClient
 from connectors.definition import load
@@ -139,7 +139,7 @@ def test_a_rejection_shows_the_errors_and_no_value(script: Script):
 
 
 def ready(script: Script, present: dict[str, str] | None, *statuses: dict) -> None:
-    plugin = {"class": profile.CONNECTOR_CLASS, "version": "3.7.0.Final"}
+    plugin = {"class": postgres_profile.CONNECTOR_CLASS, "version": "3.7.0.Final"}
     ask(script, "GET /connector-plugins", (200, [plugin]))
     ask(script, "PUT /connector-plugins/PostgresConnector/config/validate", (200, {"configs": []}))
     ask(
@@ -226,7 +226,7 @@ def test_a_task_that_never_comes_is_a_timeout(script: Script):
 )
 def test_a_debezium_that_loses_rows_is_refused(script: Script, version: str, refused: bool):
     ready(script, None, status("RUNNING", "RUNNING"))
-    ask(script, "GET /connector-plugins", (200, [{"class": profile.CONNECTOR_CLASS, "version": version}]))
+    ask(script, "GET /connector-plugins", (200, [{"class": postgres_profile.CONNECTOR_CLASS, "version": version}]))
     if refused:
         with pytest.raises(Rejected, match="rows can be lost"):
             applied(script)

@@ -11,6 +11,7 @@ import pytest
 from connectors import profile
 from connectors.definition import Definition, load
 from connectors.secrets import in_folder, is_reference, malformed
+from connectors.setting import include_patterns
 
 DEFINITIONS = Path(__file__).parents[2] / "connectors" / "definitions"
 
@@ -77,12 +78,12 @@ def test_secrets_stay_references(definition: Definition):
 
 
 def test_the_heartbeat_table_is_captured_first(definition: Definition):
-    assert profile.include_patterns(definition)[:2] == (r"cdc\.heartbeat", r"cdc\.signal")
+    assert include_patterns(definition)[:2] == (r"cdc\.heartbeat", r"cdc\.signal")
 
 
 def test_patterns_match_what_is_meant_and_nothing_else(definition: Definition):
     def included(definition: Definition, table: str) -> bool:
-        return any(re.fullmatch(pattern, table) for pattern in profile.include_patterns(definition))
+        return any(re.fullmatch(pattern, table) for pattern in include_patterns(definition))
 
     some = replace(definition, schemas=("public", "Mixed Case"), exclude=(r"public\.p_\d+",))
     assert included(some, "public.orders")
