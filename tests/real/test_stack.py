@@ -65,6 +65,7 @@ def test_status_tells_people_no_password_and_programs_every_dsn(stack: Stack) ->
     dsns = [document["warehouse"][key] for key in ("dsn", "admin_dsn", "auditor_dsn")] + list(
         document["privacy"].values()
     )
+    assert {source.pop("kind") for source in document["sources"].values()} == {"postgres"}
     dsns += [dsn for source in document["sources"].values() for dsn in source.values()]
     for dsn in dsns:
         psycopg2.connect(dsn).close()
