@@ -49,7 +49,7 @@ COLUMNS = {
     "tables": [["source", "table", "seq", "view", "key", "columns", "suspended", "history_view_behind"]],
     "completeness": [
         ["origin", "entries", "complete_through", "complete_seq", "known_since_seq", "known_since", "open_transaction", "halted_code"],
-        ["seq", "from", "through", "reason"],
+        ["seq", "from", "through", "reason", "read_anew"],
         ["table_name", "suspended_code", "suspended_seq"],
         ["seq", "table_name", "kafka_offset"],
     ],

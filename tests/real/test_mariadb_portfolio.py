@@ -27,7 +27,7 @@ from tests.oracle.sweep import sweep
 SEED = 7
 
 
-def cdc(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+def cdc(stack: Stack, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "CDC_CONFIG": str(stack.state / "cdc.toml")}
     done = subprocess.run(
         [sys.executable, "-m", "cdc", *arguments],
@@ -37,7 +37,7 @@ def cdc(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done
 
 
@@ -119,7 +119,11 @@ def test_the_log_has_what_the_workload_says_it_committed(lived) -> None:
 def test_verification_passes(lived) -> None:
     stack, _ = lived
     assert json.loads(cdc(stack, "audit", "verify", "portfolio", "--output", "json").stdout)["verdict"] == "PASS"
-    assert cdc(stack, "policy", "check", "portfolio", "--require-database").returncode == 0
+    said = cdc(stack, "policy", "check", "portfolio", "--require-database", "--output", "json", code=6).stdout
+    (checked,) = json.loads(said)["policies"]
+    assert {(each["code"], each["place"]) for each in checked["findings"]} == {
+        ("column-unlisted", "portfolio.clients.passport_no"), ("column-unlisted", "portfolio.prices.haircut"),
+    }  # fmt: skip
 
 
 def test_planted_values_are_in_the_source_and_not_in_the_warehouse(lived) -> None:
