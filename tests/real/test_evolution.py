@@ -309,6 +309,7 @@ def _read_anew(own: Own, table: str) -> None:
     """As docs/operations.md says."""
     own.run(f"INSERT INTO cdc.signal VALUES ('{table}', 'execute-snapshot', '{{\"type\": \"blocking\", \"data-collections\": [\"public.{table}\"]}}')")
     ends = time.monotonic() + 120
+    own.drain()  # the signal is in the log: what an earlier one brought stands before it
     while "COMPLETED" not in {row[0] for row in own.warehouse.query(ANEW, (own.name,))}:
         assert time.monotonic() < ends
         own.drain()
