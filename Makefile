@@ -38,7 +38,7 @@ lint: $(STAMP) ## Lint, types, import contracts
 unit: $(STAMP) ## Unit tests only
 	$(BIN)/python -m pytest -q tests/unit
 
-bench: $(STAMP) ## How fast one stream is drained, against Debezium and a bare floor (about 15 minutes, nothing else running)
+bench: $(STAMP) ## How fast one stream is drained, against Debezium and a bare floor (about 20 minutes, nothing else running)
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 pauses: $(STAMP) ## What a schema change costs a stream under full load (about 5 minutes, nothing else running)
