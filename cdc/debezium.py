@@ -19,8 +19,20 @@ import msgspec
 
 from cdc.envelope import Malformed, MessageEnvelope, OtherTable, origin_of, transaction_id
 from cdc.errors import RecordError
-from cdc.event import Baseline, Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Record, Skipped
-from cdc.rows import RowDecoder, table_version
+from cdc.event import (
+    Baseline,
+    Begin,
+    ChangeEvent,
+    End,
+    Event,
+    Image,
+    LogicalMessage,
+    Origin,
+    Record,
+    Skipped,
+    TableVersion,
+)
+from cdc.rows import RowDecoder, key_values, table_version
 
 _SPLIT = b',"payload":'
 _NEAR = 4
@@ -57,6 +69,20 @@ class Decoder:
                 reason=reason,
                 hint="nothing but the connector may write to the topic",
             ) from None
+
+    def row_of(self, record: Record) -> tuple[TableVersion, Image] | None:
+        """Which row a record is of that cannot be decoded, as far as its Kafka key says: only where one with a key
+        schema of the same bytes was decoded before, so that what the key's values mean is known.
+        """
+        key = record.key or b""
+        for _, prefix, decode in self._known:
+            rows = getattr(decode, "__self__", None)
+            if prefix and key.startswith(prefix) and key.endswith(b"}") and isinstance(rows, RowDecoder):
+                try:
+                    return rows.version, key_values(rows.version, key[len(prefix) : -1])
+                except (ValueError, LookupError, TypeError, RecursionError, msgspec.DecodeError):
+                    return None
+        return None
 
     def _decode(self, record: Record) -> Event:
         value = record.value

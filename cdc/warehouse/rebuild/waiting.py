@@ -1,0 +1,62 @@
+"""Rows of a rebuilt table that wait: they get back the state that they had when they began to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg2
+
+from cdc.errors import Conflict
+from cdc.warehouse.rebuild.fold import Fold
+from cdc.warehouse.rebuild.making import Making, rekeyed
+from cdc.warehouse.rebuild.newest import newest
+from cdc.warehouse.rebuild.shape import Renderer, Version
+
+_WAITING = """
+SELECT row_key, since FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND open <> '{}' AND since > %s
+"""
+# First use of each table version, so that a column that was dropped and came back is void in rows from before.
+_FIRST = "SELECT schema, plan, seq FROM pipeline.table_version WHERE log = %s AND table_name = %s"
+_ENDED = """
+DELETE FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND (open = '{}' OR since < %s)
+"""
+
+
+def put_back(cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[Any, Version]) -> None:
+    """After the last stretch of a fold; ends the waiting of those that wait for nothing any more.
+
+    Raises:
+        UnfitError: a column cannot hold a value.
+        Conflict: the table had another key once: which row of the new table such a one is cannot be told.
+    """
+    log, table = making.log, making.table
+    cursor.execute(_ENDED, (log, table, making.truncated_through))
+    cursor.execute(_WAITING, (log, table, making.truncated_through))
+    waiting = cursor.fetchall()
+    if not waiting:
+        return
+    if rekeyed(known):
+        raise Conflict(
+            f"{len(waiting)} rows of {table} wait for records in quarantine, and its key is not what it was",
+            hint=f"cdc quarantine list {log}",
+        )
+    cursor.execute(_FIRST, (log, table))
+    first = {(schema, plan): seq for schema, plan, seq in cursor.fetchall()}
+    rows: dict[str, list[Any]] = {}
+    for key, since in waiting:
+        cursor.execute(f"DELETE FROM {making.name} WHERE _key = %s", (key,))
+        found = newest(cursor, log, table, key, since)
+        if found is None:
+            continue
+        void = {
+            column.source
+            for digests, version in known.items()
+            for column in making.target.columns
+            if first[digests] > found.seq and column.source not in version.names
+        }
+        image = {name: value for name, value in found.image.items() if name not in void}
+        renderer = Renderer(found.version_of, making.target, making.as_text)
+        line = renderer.deleted(found.image) if found.deleted else renderer.row(image)
+        rows[key] = [found.version, found.seq, found.committed_at, "t" if found.deleted else "f", line]
+    Fold(cursor, making, known).put(rows)
