@@ -280,12 +280,14 @@ class Worker:
     def quarantine(self, records: list[Record]) -> None:
         """Read, as the session does, also what cannot be decoded, and as an older version what is at ``unreadable``."""
         for record in records:
+            reason = "of-a-later-version" if record.offset in self.unreadable else None
             try:
                 event = self._decoder.decode(record)
-                if record.offset in self.unreadable:
-                    raise RecordError("of a later version", reason="of-a-later-version")
             except RecordError as error:
-                event = quarantined(record, error.reason, self._decoder.row_of(record))
+                reason = error.reason
+            if reason is not None:
+                self._decoder._deleted = None
+                event = quarantined(record, reason, self._decoder.row_of(record))
             self._events.append(event)
             self._offsets.append(record.offset)
 

@@ -49,8 +49,9 @@ class Resolution:
 class Quarantined:
     """One record. ``sealed_bytes``: characters of the sealed cell in base64, the only measure of its size that shows.
 
-    ``waits``: whose current state waits for it, ``row`` or ``table``; None: nothing's. ``digest``: the entry's leaf. ``recorded_at`` is ISO 8601 in UTC, ``produced_at`` ns since 1970. ``resolution``:
-    None as long as the record is in quarantine.
+    ``waits``: whose current state waits for it, ``row`` or ``table``; None: nothing's. ``digest``: the entry's leaf.
+    ``recorded_at`` is ISO 8601 in UTC, ``produced_at`` ns since 1970. ``resolution``: None as long as the record
+    is in quarantine.
     """
 
     log: str

@@ -199,7 +199,7 @@ class Projections:
         """Version and seq of the newest version of these rows: from their state (tombstones included), or, while that
         is suspended, or where its rows were keyed anew or wait, from the log.
         """
-        state, waited = self._tables.get(table), self._waited.get(table, frozenset())
+        state, waited = self._tables.get(table), self._waited.get(table, set[str]())
         follows = state is not None and not state.rekeyed and table not in self.suspended
         if not follows or waited.isdisjoint(keys):
             return self._heads(table, keys, state if follows else None)

@@ -8,6 +8,7 @@ While the state of its table is suspended nothing is folded, and the row waits o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import psycopg2
 
@@ -17,8 +18,8 @@ from cdc.waiting import Wait
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
 from cdc.warehouse.rebuild.newest import LAST, Newest, newest
-from cdc.warehouse.rebuild.shape import Renderer
-from cdc.warehouse.refusal import refusal
+from cdc.warehouse.rebuild.shape import Renderer, UnfitError
+from cdc.warehouse.refusal import StateRefused, refusal
 from cdc.warehouse.state import UPSERT
 
 _BEGIN = """
@@ -74,6 +75,9 @@ def _release(cursor: psycopg2.extensions.cursor, log: str, table: str, key: str,
         schema, name, columns = state
         try:
             _write(cursor, f"{quoted(schema)}.{quoted(name)}", key, found, columns)
+        except UnfitError as unfit:
+            message = f"column {unfit.column} cannot hold a value that the source has"
+            raise StateRefused(table, "value-refused", message) from None
         except psycopg2.Error as error:
             raise refusal(error, table, [column["name"] for column in columns]) or error from None
     cursor.execute(_END, (log, table, key))
@@ -83,16 +87,22 @@ def _write(
     cursor: psycopg2.extensions.cursor, relation: str, key: str, found: Newest, columns: list[dict[str, str]]
 ) -> None:
     """One row into a state table, unless that has a newer version of it."""
-    version = found.version_of
-    renderer = Renderer(version, version, frozenset(column["name"] for column in columns if "declared" in column))
+    has = {column["name"]: column for column in columns}
+    kept = tuple(
+        replace(column, type=now.get("declared", now["type"]), protect=now["protect"])
+        for column in found.version_of.columns
+        if (now := has.get(column.name)) is not None
+    )
+    as_text = frozenset(name for name, column in has.items() if "declared" in column)
+    renderer = Renderer(found.version_of, replace(found.version_of, columns=kept), as_text)
     line = renderer.deleted(found.image) if found.deleted else renderer.row(found.image)
-    names = [quoted(column.name) for column in version.columns]
+    names = [quoted(column.name) for column in kept]
     listed = "".join(f", {name}" for name in names)
     cursor.execute(_STAGE.format(table=relation, columns=listed))
     at = NULL if found.committed_at is None else str(found.committed_at)
     fields = [escape(key), str(found.version), str(found.seq), at, "t" if found.deleted else "f"]
     copy(cursor, "release_stage", "\t".join([*fields, line] if names else fields).encode() + b"\n")
-    lacking = {quoted(column["name"]) for column in columns} - set(names)
+    lacking = set(map(quoted, has)) - set(names)
     assignments = "".join(
         [*(f", {name} = excluded.{name}" for name in names), *(f", {name} = NULL" for name in sorted(lacking))]
     )

@@ -37,7 +37,8 @@ SELECT e.log, e.seq, e.entry::json #>> '{content,cause}', e.entry::json #>> '{co
   FROM audit.entry e WHERE e.kind = 'gap' AND e.kind IN ('gap', 'baseline') ORDER BY 1, 2
 """
 _QUARANTINED = """
-SELECT s.log, count(*), min(q.seq), min(q.recorded_at), ARRAY(SELECT DISTINCT table_name FROM pipeline.table_waits(s.log))
+SELECT s.log, count(*), min(q.seq), min(q.recorded_at),
+       ARRAY(SELECT DISTINCT table_name FROM pipeline.table_waits(s.log))
   FROM pipeline.stream s CROSS JOIN LATERAL audit.open_quarantine(s.log) q GROUP BY 1
 """
 _WAITING = "SELECT log, table_name, count(*), min(since) FROM pipeline.row_wait GROUP BY 1, 2 ORDER BY 1, 2"

@@ -14,9 +14,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON pipeline.row_wait TO cdc_replicator;
 GRANT SELECT ON pipeline.row_wait TO cdc_auditor;
 
 -- The newest version that a waiting row has before entry p_before, and how its table version is described. `gone`: the last truncate before
--- it, or -1. Gives entries of rows that wait, and of no other.
+-- it, or -1. `kept`: the columns that every table version has that was described since; null where none was. What the row has in others
+-- belongs to a column that no longer exists, also where one of that name has come back. Gives entries of rows that wait, and of no other.
 CREATE FUNCTION audit.waiting_row(p_log text, p_table text, p_key text, p_before bigint)
-RETURNS TABLE (seq bigint, version bigint, committed_at bigint, kind text, operation text, entry text, body text, described text, gone bigint)
+RETURNS TABLE (seq bigint, version bigint, committed_at bigint, kind text, operation text, entry text, body text, described text, gone bigint, kept text[])
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH newest AS (
         SELECT e.log, e.seq, e.version, e.committed_at, e.kind, e.operation, e.entry, audit.readable(e.entry) AS said FROM audit.entry e
@@ -25,7 +26,13 @@ LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_tem
          ORDER BY e.seq DESC LIMIT 1)
     SELECT n.seq, n.version, n.committed_at, n.kind, n.operation, n.entry, b.body, coalesce(d.body, s.entry),
            (SELECT coalesce(max(t.seq), -1) FROM audit.entry t
-             WHERE t.log = p_log AND t.table_name = p_table AND t.row_key IS NULL AND t.kind = 'truncate' AND t.seq < n.seq AND NOT audit.is_replay(t.entry))
+             WHERE t.log = p_log AND t.table_name = p_table AND t.row_key IS NULL AND t.kind = 'truncate' AND t.seq < n.seq AND NOT audit.is_replay(t.entry)),
+           (SELECT array_agg(c.name) FILTER (WHERE c.versions = c.all_versions) FROM (
+                SELECT l.content ->> 'name' AS name, count(*) AS versions, (SELECT count(*) FROM pipeline.table_version a
+                         WHERE a.log = n.log AND a.table_name = p_table AND a.seq > n.seq) AS all_versions
+                  FROM pipeline.table_version a JOIN audit.entry ae USING (log, seq) LEFT JOIN audit.body ab USING (log, seq)
+                 CROSS JOIN LATERAL json_array_elements(coalesce(audit.readable(ab.body), audit.readable(ae.entry)) #> '{content,columns}') AS l(content)
+                 WHERE a.log = n.log AND a.table_name = p_table AND a.seq > n.seq GROUP BY 1) AS c)
       FROM newest n LEFT JOIN audit.body b ON b.log = n.log AND b.seq = n.seq
       LEFT JOIN pipeline.table_version v ON v.log = n.log AND v.table_name = p_table AND v.schema = n.said ->> 'schema' AND v.plan = n.said ->> 'plan'
       LEFT JOIN audit.entry s ON s.log = v.log AND s.seq = v.seq LEFT JOIN audit.body d ON d.log = v.log AND d.seq = v.seq

@@ -11,7 +11,8 @@ from cdc.warehouse.rebuild.fold import UNAVAILABLE
 from cdc.warehouse.rebuild.shape import Version, decode, described
 
 _ENTRY = """
-SELECT seq, version, committed_at, kind, operation, entry, body, described, gone FROM audit.waiting_row(%s, %s, %s, %s)
+SELECT seq, version, committed_at, kind, operation, entry, body, described, gone, kept
+  FROM audit.waiting_row(%s, %s, %s, %s)
 """
 LAST = 2**63 - 1
 """Behind every entry."""
@@ -40,12 +41,14 @@ class _Entry(NamedTuple):
     said: dict[str, Any]
     version_of: Version | None
     gone: int
+    kept: frozenset[str] | None
 
 
 def newest(cursor: psycopg2.extensions.cursor, log: str, table: str, key: str, before: int = LAST) -> Newest | None:
     """The newest version of a row that waits, before the entry ``before``; None where it has none.
 
-    What the source did not send is taken from the versions before, as far as the row was there all the time.
+    What the source did not send is taken from the versions before, as far as the row was there all the time. What it
+    has in columns that the table has lost since is left out.
     """
     place = (log, table, key)
     first = found = _entry(cursor, place, before)
@@ -66,6 +69,8 @@ def newest(cursor: psycopg2.extensions.cursor, log: str, table: str, key: str, b
         earlier = before_that
         held = earlier.said["after"]
         image |= {name: held[name] for name, value in image.items() if value == UNAVAILABLE and name in held}
+    if first.kept is not None:
+        image = {name: value for name, value in image.items() if name in first.kept}
     return Newest(first.seq, first.version, first.committed_at, False, found.version_of, image)
 
 
@@ -74,9 +79,10 @@ def _entry(cursor: psycopg2.extensions.cursor, place: tuple[str, str, str], befo
     row = cursor.fetchone()
     if row is None:
         return None
-    seq, version, committed_at, kind, operation, text, body, content, gone = row
+    seq, version, committed_at, kind, operation, text, body, content, gone, kept = row
     said = decode(text)
     if body is not None:
         said |= decode(body)
     version_of = described(said["schema"], said["plan"], decode(content)["content"]) if content is not None else None
-    return _Entry(seq, version, committed_at, kind, operation, said, version_of, gone)
+    names = None if kept is None else frozenset(kept)
+    return _Entry(seq, version, committed_at, kind, operation, said, version_of, gone, names)

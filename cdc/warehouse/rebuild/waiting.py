@@ -16,8 +16,6 @@ from cdc.warehouse.rebuild.shape import Renderer, Version
 _WAITING = """
 SELECT row_key, since FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND open <> '{}' AND since > %s
 """
-# First use of each table version, so that a column that was dropped and came back is void in rows from before.
-_FIRST = "SELECT schema, plan, seq FROM pipeline.table_version WHERE log = %s AND table_name = %s"
 _ENDED = """
 DELETE FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND (open = '{}' OR since < %s)
 """
@@ -41,22 +39,13 @@ def put_back(cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[
             f"{len(waiting)} rows of {table} wait for records in quarantine, and its key is not what it was",
             hint=f"cdc quarantine list {log}",
         )
-    cursor.execute(_FIRST, (log, table))
-    first = {(schema, plan): seq for schema, plan, seq in cursor.fetchall()}
     rows: dict[str, list[Any]] = {}
     for key, since in waiting:
         cursor.execute(f"DELETE FROM {making.name} WHERE _key = %s", (key,))
         found = newest(cursor, log, table, key, since)
         if found is None:
             continue
-        void = {
-            column.source
-            for digests, version in known.items()
-            for column in making.target.columns
-            if first[digests] > found.seq and column.source not in version.names
-        }
-        image = {name: value for name, value in found.image.items() if name not in void}
         renderer = Renderer(found.version_of, making.target, making.as_text)
-        line = renderer.deleted(found.image) if found.deleted else renderer.row(image)
+        line = renderer.deleted(found.image) if found.deleted else renderer.row(found.image)
         rows[key] = [found.version, found.seq, found.committed_at, "t" if found.deleted else "f", line]
     Fold(cursor, making, known).put(rows)
