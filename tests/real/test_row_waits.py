@@ -357,6 +357,34 @@ def test_a_rebuild_while_rows_wait(trading: Life) -> None:
     trading.whole()
 
 
+def test_a_truncate_while_its_table_is_suspended(trading: Life) -> None:
+    """The rebuild ends what waited before it, and nothing else."""
+    trading.begin(1, 2)
+    trading.does(updated(1, "1.50", "2"), updated(2, "1.50", "2"), unread=(0, 1))
+    narrower = Table(ORDERS.schema, ORDERS.name, ORDERS.columns[:3], ORDERS.key)
+    trading.does((narrower, "c", None, {"id": 3, "owner": "o", "price": "1"}))
+    trading.feed.begin()
+    trading.feed.truncate(narrower)
+    trading.feed.end()
+    first = {"id": 1, "owner": "o", "price": "7"}
+    trading.does((narrower, "c", None, first), (narrower, "c", None, {**first, "id": 2}))
+    trading.does((narrower, "u", first, {**first, "price": "8"}), unread=(0,))
+    trading.does((narrower, "u", {**first, "price": "8"}, {**first, "price": "9"}))
+    trading.bring()
+    trading.whole()
+    unread = trading.open()
+    assert [wait[3] for wait in trading.waits()] == [[unread[0], unread[2]], [unread[1]]]
+    rebuild(trading.database.admin_dsn, "trading", NAME)
+    assert [wait[1:] for wait in trading.waits()] == [('["1"]', unread[2], [unread[2]])]
+    assert trading.shown() == [(1, "7"), (2, "7")]
+    trading.whole()
+    trading.take_over()
+    assert trading.resolve("replayed", *unread) == [None] * 3
+    assert trading.shown() == [(1, "9"), (2, "7")]
+    assert trading.waits() == []
+    trading.whole()
+
+
 def test_a_record_of_an_older_version_of_its_table(trading: Life) -> None:
     """Columns that came since do not matter to it; a column that it brings itself is made."""
     wider = ORDERS.with_column(Column("extra"))

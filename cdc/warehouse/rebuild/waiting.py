@@ -13,11 +13,15 @@ from cdc.warehouse.rebuild.making import Making, rekeyed
 from cdc.warehouse.rebuild.newest import newest
 from cdc.warehouse.rebuild.shape import Renderer, Version
 
-_WAITING = """
-SELECT row_key, since FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND open <> '{}' AND since > %s
+_WAITING = "SELECT row_key, since FROM pipeline.row_wait WHERE log = %s AND table_name = %s"
+# A truncate that came while the table was suspended has ended what a row waited for before it.
+_TRUNCATED = """
+UPDATE pipeline.row_wait SET (since, open) = (
+    SELECT coalesce(min(o), since), coalesce(array_agg(o ORDER BY o), '{}') FROM unnest(open) AS o WHERE o > %(through)s)
+ WHERE log = %(log)s AND table_name = %(table)s AND since < %(through)s
 """
 _ENDED = """
-DELETE FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND (open = '{}' OR since < %s)
+DELETE FROM pipeline.row_wait WHERE log = %s AND table_name = %s AND open = '{}'
 """
 
 
@@ -29,8 +33,9 @@ def put_back(cursor: psycopg2.extensions.cursor, making: Making, known: Mapping[
         Conflict: the table had another key once: which row of the new table such a one is cannot be told.
     """
     log, table = making.log, making.table
-    cursor.execute(_ENDED, (log, table, making.truncated_through))
-    cursor.execute(_WAITING, (log, table, making.truncated_through))
+    cursor.execute(_TRUNCATED, {"log": log, "table": table, "through": making.truncated_through})
+    cursor.execute(_ENDED, (log, table))
+    cursor.execute(_WAITING, (log, table))
     waiting = cursor.fetchall()
     if not waiting:
         return
