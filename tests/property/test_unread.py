@@ -73,7 +73,7 @@ class Lacking(MemoryKeys):
     def __init__(self) -> None:
         self.made: list = []
 
-    def existing_token(self, domain, text):
+    def existing_token(self, _domain, _text):
         return None
 
     def ensure_tokens(self, wanted):

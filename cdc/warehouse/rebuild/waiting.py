@@ -17,7 +17,7 @@ _WAITING = "SELECT row_key, since FROM pipeline.row_wait WHERE log = %s AND tabl
 # A truncate that came while the table was suspended has ended what a row waited for before it.
 _TRUNCATED = """
 UPDATE pipeline.row_wait SET (since, open) = (
-    SELECT coalesce(min(o), since), coalesce(array_agg(o ORDER BY o), '{}') FROM unnest(open) AS o WHERE o > %(through)s)
+    SELECT coalesce(min(o), since), coalesce(array_agg(o ORDER BY o), '{}') FROM unnest(open) o WHERE o > %(through)s)
  WHERE log = %(log)s AND table_name = %(table)s AND since < %(through)s
 """
 _ENDED = """
