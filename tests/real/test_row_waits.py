@@ -10,11 +10,13 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 
 import pytest
 from msgspec.structs import replace
 
 from cdc.errors import Conflict
+from cdc.event import Record
 from cdc.resolving import Parts, Resolver
 from cdc.telemetry import Progress
 from cdc.warehouse import requests
@@ -23,10 +25,11 @@ from cdc.warehouse.rebuild import rebuild
 from cdc.writer import Writer
 from governance.store import StoreMark
 from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
-from tests.fix_stack import FreshDatabase
+from tests.fix_stack import FreshDatabase, WarehouseCluster
+from tests.history import History
 from tests.independent.reader import verify
 from tests.verified_warehouse import superuser
-from tests.warehouse import PRIVACY, WarehouseWorker, edge, everything, log, query, rebuilt_alike, verified
+from tests.warehouse import PRIVACY, WarehouseWorker, edge, everything, log, query, rebuilt_alike, verified, worker
 
 NAME, STATE = "public.orders", "trading_state.orders"
 HOLDERS_NAME, HOLDERS_STATE = '"Back Office"."Hold""ers"', 'trading_state."Back Office.Hold""ers"'
@@ -524,6 +527,52 @@ def test_a_commit_that_dies_leaves_nothing(trading: Life, step: str) -> None:
     assert [wait[1] for wait in trading.waits()] == ['["1"]']
     assert trading.shown() == [(1, "1.50"), (2, "2")]
     trading.whole()
+
+
+class Once(History):
+    """A life whose connector never goes back."""
+
+    _again = History._between
+
+
+def row_of_a_key(record: Record) -> bool:
+    return record.key is not None and record.value is not None and b'.Envelope"' in record.value and b"cdc.heartbeat" not in record.value
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_random_life(trading: Life, warehouse_cluster: WarehouseCluster, seed: int) -> None:
+    """Whatever could not be read, and whenever it is replayed: in the end the rows are those of a worker that could read all."""
+    random = Random(f"waiting {seed}")
+    records = life = Once(random).grow(25).feed.records
+    trading.unreadable.update(record.offset for record in records if row_of_a_key(record) and random.random() < 0.12)
+    waited = 0
+    while records:
+        count = random.randrange(1, 80)
+        trading.it.bring(records[:count], limit=random.choice((5, 1000)))
+        records = records[count:]
+        waited += len(trading.waits())
+        if random.random() < 0.5 and trading.it.worker.standing.open_transaction is None:
+            trading.resolve("replayed", *(seq for seq in trading.open() if random.random() < 0.4))
+        if random.random() < 0.3:
+            trading.take_over()
+            records = [record for record in life if record.offset >= trading.it.owned.standing.next_offset]
+        trading.whole()
+    assert waited
+    trading.resolve("replayed", *trading.open())
+    for seq in trading.open():
+        assert trading.resolve("dismissed", seq) == [None]  # the tombstone of a delete that could not be read
+    for name in trading.suspended():
+        rebuild(trading.database.admin_dsn, "trading", name)
+    assert trading.waits() == []
+    trading.whole()
+    undisturbed = warehouse_cluster.fresh_database("undisturbed", template="warehouse")
+    with worker(undisturbed) as it:
+        it.bring(Once(Random(f"waiting {seed}")).grow(25).feed.records)
+    for view in ("orders", "fills", '"Back Office.Hold""ers"'):
+        ((listed,),) = query(undisturbed.admin_dsn, "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", f"trading.{view}")
+        shown = f"SELECT ROW({listed})::text FROM trading.{view} ORDER BY 1".replace("%", "%%")
+        assert query(trading.database.admin_dsn, shown) == query(undisturbed.admin_dsn, shown)
+    warehouse_cluster.drop(undisturbed)
 
 
 MUTATIONS = [
