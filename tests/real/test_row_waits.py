@@ -1,161 +1,25 @@
-"""One row waits for a record in quarantine; the other rows of its table go on, and it goes on itself when that is resolved.
-
-A worker with a real warehouse and without Kafka, but for the last test. ``unreadable`` offsets are those that an older
-version could not decode; a replay reads them as what they are.
-"""
+"""One row waits for a record in quarantine; the other rows of its table go on, and it goes on itself when that is resolved."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from random import Random
 
 import pytest
 from msgspec.structs import replace
 
 from cdc.errors import Conflict
-from cdc.event import Record
-from cdc.resolving import Parts, Resolver
-from cdc.telemetry import Progress
-from cdc.warehouse import requests
 from cdc.warehouse.commit import commit
 from cdc.warehouse.rebuild import rebuild
-from cdc.writer import Writer
-from governance.store import StoreMark
-from tests.builders import FILLS, HOLDERS, ORDERS, Column, Feed, Table
-from tests.fix_stack import FreshDatabase, WarehouseCluster
-from tests.history import History
-from tests.independent.reader import verify
-from tests.verified_warehouse import superuser
-from tests.warehouse import PRIVACY, WarehouseWorker, edge, everything, log, query, rebuilt_alike, verified, worker
-
-NAME, STATE = "public.orders", "trading_state.orders"
-HOLDERS_NAME, HOLDERS_STATE = '"Back Office"."Hold""ers"', 'trading_state."Back Office.Hold""ers"'
-WAITS = "SELECT table_name, row_key, since, open FROM pipeline.row_wait ORDER BY since"
-
-
-def row(number: int, note: str = "n", **more: object) -> dict:
-    return {"id": number, "owner": "o", "price": "1.50", "note": note, "pin": None, **more}
-
-
-class Life:
-    """A source whose changes are fed, with records that cannot be read; and the warehouse that gets them."""
-
-    def __init__(self, database: FreshDatabase) -> None:
-        self.database = database
-        self.feed = Feed()
-        self.at = 0
-        self.unreadable: set[int] = set()
-        self.take_over()
-
-    def take_over(self) -> None:
-        """Another worker."""
-        self.close()
-        self.it = WarehouseWorker(self.database)
-        self.it.worker.unreadable = self.unreadable
-
-    def close(self) -> None:
-        """The worker is gone, and its connections with it."""
-        if (it := getattr(self, "it", None)) is not None:
-            it.close()
-            ends = time.monotonic() + 30
-            while query(self.database.admin_dsn, "SELECT FROM pg_stat_activity WHERE application_name = 'test writer' AND datname = current_database()"):
-                assert time.monotonic() < ends
-                time.sleep(0.01)
-
-    def does(self, *changes: tuple[Table, str, dict | None, dict | None], unread: tuple[int, ...] = ()) -> list[int]:
-        """One transaction. ``unread``: the changes whose records cannot be read; their offsets."""
-        feed, offsets = self.feed, []
-        feed.begin()
-        for n, change in enumerate(changes):
-            offset = feed.row(*change).offset
-            if n in unread:
-                offsets.append(offset)
-        feed.end()
-        self.unreadable.update(offsets)
-        return offsets
-
-    def unsaid(self) -> list:
-        """The records that no worker was given yet."""
-        found = self.feed.records[self.at :]
-        self.at = len(self.feed.records)
-        return found
-
-    def bring(self) -> None:
-        self.it.bring(self.unsaid())
-
-    def begin(self, *numbers: int, table: Table = ORDERS, rows: list[dict] | None = None) -> None:
-        """The snapshot."""
-        self.feed.snapshot(table, rows or [row(number) for number in numbers])
-        self.feed.notify("COMPLETED")
-        self.bring()
-
-    def resolve(self, how: requests.How, *seqs: int) -> list[str | None]:
-        """What a person asks, carried out by the owner; why it was refused."""
-        it = self.it
-        asked = [requests.ask(it.connection, "trading", seq, how, "because") for seq in seqs]
-        protector = it.worker._protector
-        protector._keys.mark = mark = StoreMark(PRIVACY.identity, PRIVACY.high_water)
-        writer = Writer(it.connection, it.fence, lambda _step: None, lambda _batch: None)
-        writer.start()
-        parts = Parts(
-            "trading", "trading", it.reader, protector._keys, lambda events: (protector.protect(events), mark),
-            it.worker._sequencer, it.heads, it.projections, writer, Progress("trading"),
-        )  # fmt: skip
-        Resolver(parts).look(at_once=True)
-        writer.stop()
-        return [requests.outcome(it.connection, request).refused for request in asked]
-
-    # What is there.
-
-    def query(self, statement: str, *parameters: object) -> list[tuple]:
-        return query(self.database.admin_dsn, statement, *parameters)
-
-    def open(self) -> list[int]:
-        return [seq for (seq,) in self.query("SELECT seq FROM audit.open_quarantine('trading')")]
-
-    def state(self, number: int, *columns: str) -> tuple | None:
-        listed = ", ".join(columns or ("_version", "price", "_deleted"))
-        found = self.query(f"SELECT {listed} FROM {STATE} WHERE _key = %s", json.dumps([str(number)]))
-        return tuple(map(str, found[0])) if found else None
-
-    def shown(self) -> list[tuple[int, str]]:
-        return self.query("SELECT id, price::text FROM trading.orders ORDER BY 1")
-
-    def waits(self) -> list[tuple]:
-        return self.query(WAITS)
-
-    def suspended(self) -> list[str]:
-        return [name for (name,) in self.query("SELECT table_name FROM pipeline.state_table WHERE suspended_code IS NOT NULL")]
-
-    def whole(self) -> None:
-        """Both readers find nothing wrong."""
-        assert verified(self.database) == []
-        size, nodes = edge(self.database)
-        stored = log(self.database)
-        assert len(stored) == size
-        assert verify(stored, edge=nodes) == []
-
-
-@contextmanager
-def life(database: FreshDatabase) -> Iterator[Life]:
-    it = Life(database)
-    try:
-        yield it
-    finally:
-        it.close()
+from tests.builders import FILLS, HOLDERS, ORDERS, Column, Table
+from tests.fix_stack import FreshDatabase
+from tests.waiting import HOLDERS_STATE, NAME, STATE, Life, life, row, updated
+from tests.warehouse import PRIVACY, everything, rebuilt_alike, verified
 
 
 @pytest.fixture
 def trading(warehouse_database: FreshDatabase) -> Iterator[Life]:
     with life(warehouse_database) as it:
         yield it
-
-
-def updated(number: int, was: str, now: str) -> tuple:
-    return ORDERS, "u", row(number, price=was), row(number, price=now)
 
 
 def test_the_other_rows_go_on_and_a_replay_with_a_later_change(trading: Life) -> None:
@@ -527,93 +391,3 @@ def test_a_commit_that_dies_leaves_nothing(trading: Life, step: str) -> None:
     assert [wait[1] for wait in trading.waits()] == ['["1"]']
     assert trading.shown() == [(1, "1.50"), (2, "2")]
     trading.whole()
-
-
-class Once(History):
-    """A life whose connector never goes back."""
-
-    _again = History._between
-
-
-def row_of_a_key(record: Record) -> bool:
-    return record.key is not None and record.value is not None and b'.Envelope"' in record.value and b"cdc.heartbeat" not in record.value
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_random_life(trading: Life, warehouse_cluster: WarehouseCluster, seed: int) -> None:
-    """Whatever could not be read, and whenever it is replayed: in the end the rows are those of a worker that could read all."""
-    random = Random(f"waiting {seed}")
-    records = life = Once(random).grow(25).feed.records
-    trading.unreadable.update(record.offset for record in records if row_of_a_key(record) and random.random() < 0.12)
-    waited = 0
-    while records:
-        count = random.randrange(1, 80)
-        trading.it.bring(records[:count], limit=random.choice((5, 1000)))
-        records = records[count:]
-        waited += len(trading.waits())
-        if random.random() < 0.5 and trading.it.worker.standing.open_transaction is None:
-            trading.resolve("replayed", *(seq for seq in trading.open() if random.random() < 0.4))
-        if random.random() < 0.3:
-            trading.take_over()
-            records = [record for record in life if record.offset >= trading.it.owned.standing.next_offset]
-        trading.whole()
-    assert waited
-    trading.resolve("replayed", *trading.open())
-    for seq in trading.open():
-        assert trading.resolve("dismissed", seq) == [None]  # the tombstone of a delete that could not be read
-    for name in trading.suspended():
-        rebuild(trading.database.admin_dsn, "trading", name)
-    assert trading.waits() == []
-    trading.whole()
-    undisturbed = warehouse_cluster.fresh_database("undisturbed", template="warehouse")
-    with worker(undisturbed) as it:
-        it.bring(Once(Random(f"waiting {seed}")).grow(25).feed.records)
-    for view in ("orders", "fills", '"Back Office.Hold""ers"'):
-        ((listed,),) = query(undisturbed.admin_dsn, "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", f"trading.{view}")
-        shown = f"SELECT ROW({listed})::text FROM trading.{view} ORDER BY 1".replace("%", "%%")
-        assert query(trading.database.admin_dsn, shown) == query(undisturbed.admin_dsn, shown)
-    warehouse_cluster.drop(undisturbed)
-
-
-MUTATIONS = [
-    ("a cell", "UPDATE trading_state.orders SET price = 77 WHERE id = 1", '["1"]', "columns that do not show"),
-    ("its version", "UPDATE trading_state.orders SET _version = 2 WHERE id = 1", '["1"]', "for which it waits"),
-    ("the row deleted", "DELETE FROM trading_state.orders WHERE id = 1", '["1"]', "missing from current state"),
-    ("a row too early", "INSERT INTO trading_state.orders (_key, _version, _seq, _deleted, id) SELECT '[\"5\"]', 1, max(_seq), false, 5 FROM trading_state.orders", '["5"]', "no such row"),
-    ("the waiting forgotten", "DELETE FROM pipeline.row_wait WHERE row_key = '[\"1\"]'", None, "neither a row nor the table waits"),
-    ("another row said to wait", "UPDATE pipeline.row_wait SET row_key = '[\"2\"]' WHERE row_key = '[\"1\"]'", '["2"]', "newest entry before entry"),
-    ("since another entry", "UPDATE pipeline.row_wait SET since = since + 1 WHERE row_key = '[\"1\"]'", '["1"]', "no quarantined record of its table"),
-    ("for another entry", "UPDATE pipeline.row_wait SET open = ARRAY[since - 1] WHERE row_key = '[\"1\"]'", '["1"]', "not in quarantine"),
-    ("for nothing", "UPDATE pipeline.row_wait SET open = '{}' WHERE row_key = '[\"1\"]'", '["1"]', "nothing of it is in quarantine"),
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def waiting(warehouse_cluster) -> Iterator[Life]:
-    database = warehouse_cluster.fresh_database("waiting", template="warehouse")
-    with life(database) as it:
-        it.begin(1, 2, 3)
-        it.does(updated(1, "1.50", "2"), updated(2, "1.50", "2"), (ORDERS, "c", None, row(5)), unread=(0, 2))
-        it.does(updated(1, "2", "3"), updated(2, "2", "3"), (ORDERS, "u", row(5), row(5, price="6")))
-        it.bring()
-        it.whole()
-        yield it
-    warehouse_cluster.drop(database)
-
-
-@pytest.mark.parametrize(("name", "statement", "key", "cause"), MUTATIONS, ids=[each[0] for each in MUTATIONS])
-def test_a_mutation_is_named(waiting: Life, name: str, statement: str, key: str | None, cause: str) -> None:
-    tables = ("trading_state.orders", "pipeline.row_wait")
-    with superuser(waiting.database) as cursor:
-        for number, table in enumerate(tables):
-            cursor.execute(f"CREATE TABLE public.kept_{number} AS TABLE {table}")
-        cursor.execute(statement)
-        assert cursor.rowcount == 1
-    try:
-        found = verified(waiting.database)
-        assert any(cause in each for each in found), found
-    finally:
-        with superuser(waiting.database) as cursor:
-            for number, table in enumerate(tables):
-                cursor.execute(f"DELETE FROM {table}; INSERT INTO {table} TABLE public.kept_{number}; DROP TABLE public.kept_{number}")
-    waiting.whole()
