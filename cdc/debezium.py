@@ -49,6 +49,7 @@ class Decoder:
         self._known: list[tuple[bytes, bytes, Decode]] = []
         self._namesakes: dict[tuple[bytes, bytes, str, str], Decode] = {}
         self._deleted: bytes | None = None
+        self._first = -1  # offset of the record that showed the newest schema
         self.completions = 0
         """Ends of snapshots decoded so far."""
 
@@ -63,6 +64,9 @@ class Decoder:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, msgspec.DecodeError) as error:
             reason = str(error) if isinstance(error, Malformed) else "malformed"
             self._deleted = None
+            if self._first == record.offset:  # what only such a record shows is not believed
+                del self._known[0]
+                self._first = -1
             where = f"{record.topic}/{record.partition} offset {record.offset}"
             raise RecordError(
                 f"record {where} cannot be decoded ({reason})",
@@ -144,6 +148,7 @@ class Decoder:
         decode = _decoder_for(value, at, _schema(key[:key_at]) if key else None)
         prefix, key_prefix = value[: at + len(_SPLIT)], key[: key_at + len(_SPLIT)] if key else b""
         self._known.insert(0, (prefix, key_prefix, decode))
+        self._first = record.offset
         return prefix, decode
 
 

@@ -124,6 +124,13 @@ def test_what_tells_no_row(change):
     decoder.decode(feed.row(table, "c", None, {"id": 8, "v": "x"}))
     whole = structs.replace(feed.records[1], value=feed.records[1].value[:-3])
 
+    stranger = Decoder()  # to which only bad records have shown the schema
+    for _ in range(2):
+        odd = structs.replace(whole, value=feed.records[1].value.replace(b'"op":"c"', b'"op":"x"'))
+        with pytest.raises(RecordError):
+            stranger.decode(odd)
+        assert stranger.row_of(odd) is None
+
     def key(record):
         (odd,) = Protector("trading", plan, MemoryKeys()).protect([quarantined(record, "malformed", decoder.row_of(record))])
         return odd.key
