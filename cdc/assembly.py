@@ -115,7 +115,7 @@ class Assembly:
         images = self._images
         return Batch(
             start, end, rows, self._drafts.bodies, self._versions, images.changes, images.truncated, images.missed,
-            self._own_heads, absent=images.gone,
+            self._own_heads, absent=images.gone, waits=images.waiting.began,
         )  # fmt: skip
 
     # The kinds.
@@ -210,7 +210,7 @@ class Assembly:
             self._open.unread += 1
         seq = self._draft(event.origin, members, row)
         if event.table is not None:
-            self._images.miss(event.table, seq)
+            self._images.unread(event.table, event.key, seq)
 
     def _skip(self, reason: str) -> None:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1

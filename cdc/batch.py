@@ -17,6 +17,7 @@ from cdc.absence import Absent
 from cdc.event import Begin, ChangeEvent, End, Event, Skipped
 from cdc.ledger.merkle import Edge
 from cdc.protect import ProtectedEvent, ProtectedTable
+from cdc.waiting import Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,11 @@ class StateChange(msgspec.Struct, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One commit. ``start`` is what the warehouse must still hold (the fence), ``end`` what it holds afterwards."""
+    """One commit. ``start`` is what the warehouse must still hold (the fence), ``end`` what it holds afterwards.
+
+    ``waits``: records in quarantine that a row waits for. ``resolved``: table, where it is known, and entry of the
+    quarantined record of which this says what became.
+    """
 
     start: Standing
     end: Standing
@@ -98,6 +103,8 @@ class Batch:
     heads: Mapping[tuple[str, str], tuple[int, int]] = field(repr=False)
     columns: Mapping[str, str] = field(default_factory=dict)
     absent: Sequence[Absent] = ()
+    waits: Sequence[Wait] = ()
+    resolved: tuple[str | None, int] | None = None
 
     @property
     def records(self) -> int:

@@ -19,8 +19,20 @@ import msgspec
 
 from cdc.envelope import Malformed, MessageEnvelope, OtherTable, origin_of, transaction_id
 from cdc.errors import RecordError
-from cdc.event import Baseline, Begin, ChangeEvent, End, Event, LogicalMessage, Origin, Record, Skipped
-from cdc.rows import RowDecoder, table_version
+from cdc.event import (
+    Baseline,
+    Begin,
+    ChangeEvent,
+    End,
+    Event,
+    Image,
+    LogicalMessage,
+    Origin,
+    Record,
+    Skipped,
+    TableVersion,
+)
+from cdc.rows import RowDecoder, key_values, table_version
 
 _SPLIT = b',"payload":'
 _NEAR = 4
@@ -37,6 +49,7 @@ class Decoder:
         self._known: list[tuple[bytes, bytes, Decode]] = []
         self._namesakes: dict[tuple[bytes, bytes, str, str], Decode] = {}
         self._deleted: bytes | None = None
+        self._first = -1  # offset of the record that showed the newest schema
         self.completions = 0
         """Ends of snapshots decoded so far."""
 
@@ -51,12 +64,29 @@ class Decoder:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, msgspec.DecodeError) as error:
             reason = str(error) if isinstance(error, Malformed) else "malformed"
             self._deleted = None
+            if self._first == record.offset:  # what only such a record shows is not believed
+                del self._known[0]
+                self._first = -1
             where = f"{record.topic}/{record.partition} offset {record.offset}"
             raise RecordError(
                 f"record {where} cannot be decoded ({reason})",
                 reason=reason,
                 hint="nothing but the connector may write to the topic",
             ) from None
+
+    def row_of(self, record: Record) -> tuple[TableVersion, Image] | None:
+        """Which row a record is of that cannot be decoded, as far as its Kafka key says: only where one with a key
+        schema of the same bytes was decoded before, so that what the key's values mean is known.
+        """
+        key = record.key or b""
+        for _, prefix, decode in self._known:
+            rows = getattr(decode, "__self__", None)
+            if prefix and key.startswith(prefix) and key.endswith(b"}") and isinstance(rows, RowDecoder):
+                try:
+                    return rows.version, key_values(rows.version, key[len(prefix) : -1])
+                except (ValueError, LookupError, TypeError, RecursionError, msgspec.DecodeError):
+                    return None
+        return None
 
     def _decode(self, record: Record) -> Event:
         value = record.value
@@ -118,6 +148,7 @@ class Decoder:
         decode = _decoder_for(value, at, _schema(key[:key_at]) if key else None)
         prefix, key_prefix = value[: at + len(_SPLIT)], key[: key_at + len(_SPLIT)] if key else b""
         self._known.insert(0, (prefix, key_prefix, decode))
+        self._first = record.offset
         return prefix, decode
 
 

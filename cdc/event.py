@@ -166,13 +166,15 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
 class Quarantined(msgspec.Struct, frozen=True, gc=False):
     """A record that cannot be decoded, in plaintext: ``content`` is the canonical bytes of its key, value and headers.
 
-    ``table``: as entries name it, where that can be told.
+    ``table``: as entries name it, where that can be told. ``row``: which row of it, where the Kafka key tells: the
+    table version and the values of its key columns.
     """
 
     origin: Origin
     reason: str
     table: str | None
     content: bytes
+    row: tuple[TableVersion, tuple[Value, ...]] | None = None
 
     def __repr__(self) -> str:
         return f"Quarantined({self.reason} at offset {self.origin.offset})"

@@ -8,16 +8,20 @@ from cdc.absence import Absent
 from cdc.batch import StateChange
 from cdc.protect import ProtectedEvent, ProtectedTable
 from cdc.unsent import keep_unsent, newest
+from cdc.waiting import Waiting
 
 
 class LastImages:
-    """Collects a batch's changes of state. ``suspended`` tables get none; the first change they miss is noted."""
+    """Collects a batch's changes of state. ``suspended`` tables get none; the first change they miss is noted. Rows in
+    ``waiting`` get none either.
+    """
 
-    def __init__(self, suspended: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, suspended: Mapping[str, tuple[str, str]], waiting: Waiting | None = None) -> None:
         self.changes: dict[ProtectedTable, dict[str, StateChange]] = {}
         self.truncated: dict[str, int] = {}
         self.missed: dict[str, tuple[str, str, int]] = {}
         self.gone: list[Absent] = []
+        self.waiting = waiting if waiting is not None else Waiting()
         self._suspended = suspended
 
     def change(self, event: ProtectedEvent, seq: int, version: int | None) -> None:
@@ -27,7 +31,7 @@ class LastImages:
             self.missed.setdefault(table.table, (*self._suspended[table.table], seq))
         elif table.keyless:
             self._copies(event, seq)
-        else:
+        elif not self.waiting.rows or not self.waiting.holds(table.table, event.key):
             row = StateChange(seq, version, event.origin.committed_at, event.state, deleted=event.operation == "d")
             if event.before_missing:
                 same = [each for each in self.changes if each.table == table.table]
@@ -43,6 +47,7 @@ class LastImages:
             self.missed.setdefault(table, (*self._suspended[table], seq))
             return
         self.truncated[table] = seq
+        self.waiting.truncate(table)
         for version, rows in self.changes.items():
             if version.table == table and version.keyless:
                 rows.clear()
@@ -51,11 +56,13 @@ class LastImages:
         """A row that a re-snapshot did not show is gone."""
         if row.table in self._suspended:
             self.missed.setdefault(row.table, (*self._suspended[row.table], row.seq))
-        else:
+        elif not self.waiting.holds(row.table, row.key):
             self.gone.append(row)
 
-    def miss(self, table: str, seq: int) -> None:
-        """The entry ``seq`` is of this table, and what it does to a row cannot be read."""
+    def unread(self, table: str, key: str | None, seq: int) -> None:
+        """What the entry ``seq`` does to a row of this table cannot be read. ``key``: to which, where that is known."""
+        if key is not None:
+            self.waiting.begin(table, key, seq)
         if table in self._suspended:
             self.missed.setdefault(table, (*self._suspended[table], seq))
 

@@ -13,7 +13,7 @@ import msgspec
 
 from cdc.entry import canonical, qualified_name
 from cdc.errors import Halted
-from cdc.event import Origin, Quarantined, Record
+from cdc.event import Image, Origin, Quarantined, Record, TableVersion
 
 WINDOW_S = 600.0
 """Seconds in which :class:`Rate` counts."""
@@ -35,15 +35,19 @@ class _Described(msgspec.Struct, frozen=True):
 _described = msgspec.json.Decoder(_Described)
 
 
-def quarantined(record: Record, reason: str) -> Quarantined:
-    """What becomes of a record that cannot be decoded, for the ``reason`` word that the decoder gave."""
+def quarantined(record: Record, reason: str, row: tuple[TableVersion, Image] | None = None) -> Quarantined:
+    """What becomes of a record that cannot be decoded, for the ``reason`` word that the decoder gave. ``row``: what its
+    Kafka key says, which is believed where its schemas name the same table.
+    """
     held = {
         "headers": [[name, _text(value)] for name, value in record.headers],
         "key": _text(record.key),
         "value": _text(record.value),
     }
-    origin = Origin(record.offset, record.timestamp_ms * 1_000_000)
-    return Quarantined(origin, reason, table_of(record), canonical(held))
+    origin, table = Origin(record.offset, record.timestamp_ms * 1_000_000), table_of(record)
+    if row is not None and table != qualified_name(row[0].schema, row[0].name):
+        row = None
+    return Quarantined(origin, reason, table, canonical(held), row)
 
 
 def table_of(record: Record) -> str | None:

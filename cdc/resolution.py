@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from cdc.event import Origin, Record
 from cdc.identity import EntryIdentity
 from cdc.images import LastImages
 from cdc.protect import ProtectedEvent, ProtectedMessage
+from cdc.waiting import Waiting
 
 Triple = tuple[str, str, str]
 
@@ -43,12 +45,14 @@ class Replay:
     """What the record is by now. ``later``: seq of what the log has of its row that came after it, None: nothing.
 
     ``head``: version and seq of the row's newest version. ``suspended``: tables whose state does not follow.
+    ``waiting``: rows whose state does not, by table.
     """
 
     event: ProtectedEvent | ProtectedMessage
     later: int | None
     head: tuple[int, int] | None
     suspended: Mapping[str, tuple[str, str]]
+    waiting: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
 
 
 def record(topic: str, place: Place, plaintext: bytes) -> Record:
@@ -100,7 +104,7 @@ class Resolving:
             self._versions.append((*triple, seq))
         row: tuple[int, int | None] | None = None
         seq = self._place(origin)
-        self._images = LastImages(replay.suspended)
+        self._images = LastImages(replay.suspended, Waiting(replay.waiting))
         if replay.later is None:
             if not table.keyless:
                 row = (replay.head[0] + 1, replay.head[1]) if replay.head else (1, None)
@@ -141,7 +145,7 @@ class Resolving:
         )
         return Batch(
             start, end, self._rows, self._bodies, self._versions, images.changes, images.truncated, images.missed,
-            self._heads,
+            self._heads, resolved=(self._of.table, self._of.seq),
         )  # fmt: skip
 
     def _draft(self, origin: Origin, resolves: Resolves, members: dict[str, Any], row: dict[str, str]) -> int:

@@ -100,6 +100,7 @@ class Resolver:
         parts.writer.drain()
         parts.sequencer.go_on(batch)
         parts.heads.remember(batch)
+        parts.projections.load_waiting()
         parts.progress.note(f"entry {request.seq:,} is out of quarantine: {request.how}")
         return Outcome(None, batch.end.edge.size - 1)
 
@@ -113,12 +114,15 @@ class Resolver:
         key = None if table.keyless else event.key
         later = requests.later_than(parts.reader, parts.log, table.table, key, place.seq)
         head = None
+        triple = (table.table, table.schema_digest, table.plan_digest)
+        waits = key is not None and key in parts.projections.waiting.get(table.table, ())
         if later is None:
-            parts.projections.ready(table)
+            if not waits or triple not in parts.sequencer.known:  # state of a row that waits is folded from its entries
+                parts.projections.ready(table)
             if key is not None:
                 parts.heads.load([(table.table, key)])
                 head = parts.heads.get(table.table, key)
-        return Replay(event, later, head, parts.projections.suspended)
+        return Replay(event, later, head, parts.projections.suspended, parts.projections.waiting)
 
     def _decoded(self, place: Place) -> Event:
         parts = self._parts

@@ -95,14 +95,7 @@ class RowDecoder:
     def __init__(self, version: TableVersion) -> None:
         self.version = version
         self._key_at = [[column.name for column in version.columns].index(name) for name in version.key]
-        self._image = _image_function(version)
-        names = {f"c{n}": column.name for n, column in enumerate(version.columns)}
-        if any(_UNNAMEABLE & set(name) for name in names.values()):
-            row: Any = dict[str, msgspec.Raw]
-            self._image = _image_by_name(version)
-        else:
-            fields = [(f"c{n}", field_type(column.wire)) for n, column in enumerate(version.columns)]
-            row = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
+        row, self._image = _row(version)
         maria = bool(version.columns) and version.columns[0].connector == mariadb.CONNECTOR
         self._origin_of: Any = mariadb.origin_of if maria else origin_of
         source = mariadb.MariaSource if maria else SourceInfo
@@ -153,6 +146,28 @@ class RowDecoder:
                 columns = {column.name: column for column in self.version.columns}
                 return tuple(_rendered(columns[name], fields[name]) for name in self.version.key)
         return None
+
+
+def key_values(version: TableVersion, payload: bytes) -> Image:
+    """The values of a table's key columns, from the payload of a Kafka key, spelt as in the table's images.
+
+    Raises:
+        msgspec.DecodeError, ValueError: that is no key of this table. The message has no content that is told.
+    """
+    columns = {column.name: column for column in version.columns}
+    keyed = TableVersion(version.schema, version.name, tuple(columns[name] for name in version.key), version.key)
+    row, image = _row(keyed)
+    return image(msgspec.json.decode(payload, type=row))
+
+
+def _row(version: TableVersion) -> tuple[Any, Callable[[Any], Image]]:
+    """The type that a row in a payload is parsed into, and what makes an image of that."""
+    names = {f"c{n}": column.name for n, column in enumerate(version.columns)}
+    if any(_UNNAMEABLE & set(name) for name in names.values()):
+        return dict[str, msgspec.Raw], _image_by_name(version)
+    fields = [(f"c{n}", field_type(column.wire)) for n, column in enumerate(version.columns)]
+    row = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
+    return row, _image_function(version)
 
 
 def _native_decode(version: TableVersion) -> Callable[[bytes, int, int, int], ChangeEvent | None] | None:

@@ -15,6 +15,7 @@ from cdc.errors import Halted
 from cdc.identity import EntryIdentity, Identity
 from cdc.images import LastImages
 from cdc.protect import Protected
+from cdc.waiting import Waiting
 
 
 class Sequencer:
@@ -53,6 +54,7 @@ class Sequencer:
         next_offset: int,
         delivered: int,
         unseen: Sequence[Unseen] = (),
+        waiting: Waiting | None = None,
     ) -> Batch:
         """The batch of these events.
 
@@ -63,12 +65,13 @@ class Sequencer:
             next_offset: the position after the last of them.
             unseen: rows that the snapshot did not show whose end is the first of the events (:mod:`cdc.absence`).
             delivered: records that the broker delivered for them, counted before decoding.
+            waiting: rows whose state waits; afterwards those that wait behind the batch.
 
         Raises:
             Halted: the source's epoch changed, or a transaction does not add up.
             LedgerError: records, entries and skips do not balance.
         """
-        run = Assembly(self._standing, self.identity, self._known, heads, LastImages(suspended), unseen)
+        run = Assembly(self._standing, self.identity, self._known, heads, LastImages(suspended, waiting), unseen)
         try:
             for event in events:
                 run.take(event)

@@ -34,6 +34,7 @@ from cdc.stream import Stream
 from cdc.telemetry import Progress
 from cdc.topic import Topic
 from cdc.unprotected import protected_apart
+from cdc.waiting import Waiting
 from cdc.warehouse import lease
 from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, Observer, PrivacyMark
@@ -174,7 +175,7 @@ class Session:
                 events.append(decode(record))
             except RecordError as error:
                 self._reports.quarantined(record.offset, error)
-                events.append(quarantined(record, error.reason))
+                events.append(quarantined(record, error.reason, self._decoder.row_of(record)))
                 self._limit_rate(record.offset)
 
     def _limit_rate(self, offset: int) -> None:
@@ -216,7 +217,7 @@ class Session:
                 self._prepared[table.table] = table
                 self._reports.policy(table)
                 self._projections.ready(table)
-        self._let_wait(protected)
+        protected = [self._projections.unread(e) if type(e) is ProtectedQuarantine else e for e in protected]
         self._heads.load((event.table.table, event.key) for event in changes if not event.table.keyless)
         offsets = [record.offset for record in records]
         position = self._records[0].offset if self._records else offsets[-1] + 1
@@ -234,11 +235,6 @@ class Session:
         if count < ready:
             self._hand_over()
 
-    def _let_wait(self, protected: Sequence[Protected]) -> None:
-        for odd in protected:
-            if type(odd) is ProtectedQuarantine and odd.table is not None:
-                self._projections.quarantine(odd.table, odd.origin.offset)
-
     def _protect(self, events: Sequence[Event]) -> tuple[Sequence[Protected], StoreMark]:
         """Raises SubjectClosed where it is one of these records that cannot be protected, and not the store."""
         try:
@@ -254,9 +250,11 @@ class Session:
         self, protected: Sequence[Protected], position: int, delivered: int, mark: StoreMark, missed: Sequence[Unseen]
     ) -> None:
         """Assemble a batch of these events and give it to the writer."""
+        waiting = Waiting(self._projections.waiting)
         batch = self._sequencer.assemble(
-            protected, self._heads.get, self._projections.suspended, position, delivered, missed
+            protected, self._heads.get, self._projections.suspended, position, delivered, missed, waiting
         )
+        self._projections.wait(waiting.rows)
         batch = replace(batch, columns=self._projections.take_changes())
         self._heads.remember(batch)
         if batch.end.edge.size > self._cut_through - lease.CUT_AHEAD // 2:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 from cdc.errors import Halted
-from cdc.event import Event, Record
+from cdc.event import ChangeEvent, Event, Image, Record, TableVersion
 from cdc.quarantine import quarantined
 from governance.errors import SubjectClosed
 
@@ -34,6 +34,15 @@ def protected_apart(protect: Protect[_T], events: Sequence[Event], records: Sequ
         raise Halted("protection", str(error), hint=error.hint) from None
 
 
+def _row_of(event: Event) -> tuple[TableVersion, Image] | None:
+    """The row of a change that was decoded."""
+    if not isinstance(event, ChangeEvent):
+        return None
+    image = event.after if event.after is not None else event.before
+    names = [column.name for column in event.table.columns]
+    return event.table, tuple(image[names.index(name)] for name in event.table.key) if image is not None else ()
+
+
 def _without_refused(protect: Protect[_T], events: Sequence[Event], records: Sequence[Record]) -> list[Event]:
     """The events of these records; each that ``protect`` refuses for what it holds, as a quarantined record.
 
@@ -45,7 +54,7 @@ def _without_refused(protect: Protect[_T], events: Sequence[Event], records: Seq
         protect(events)
     except SubjectClosed as error:
         if len(events) == 1:
-            return [quarantined(records[0], error.reason)]
+            return [quarantined(records[0], error.reason, _row_of(events[0]))]
     else:
         return list(events)
     half = len(events) // 2

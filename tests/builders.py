@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 
 from cdc.batch import Batch, Standing, cut
 from cdc.debezium import Decoder
+from cdc.errors import RecordError
 from cdc.event import Column as Described
 from cdc.event import Record
 from cdc.identity import Identity
 from cdc.ledger.merkle import Edge
 from cdc.protect import Protector
+from cdc.quarantine import quarantined
 from cdc.sequencer import Sequencer
 from cdc.values import Typing, typing_of
 from governance import policy
@@ -260,6 +262,7 @@ class Worker:
         self.heads = dict(heads or {})
         self.suspended: dict[str, tuple[str, str]] = {}
         self._decoder = Decoder()
+        self.unreadable: set[int] = set()
         self._protector = Protector("trading", plan, MemoryKeys())  # type: ignore[arg-type]
         self._sequencer = Sequencer(IDENTITY, standing or empty(), SALT_KEY, set(self.known))
         self._events: list = []
@@ -272,6 +275,20 @@ class Worker:
     def read(self, records: list[Record]) -> None:
         for record in records:
             self._events.append(self._decoder.decode(record))
+            self._offsets.append(record.offset)
+
+    def quarantine(self, records: list[Record]) -> None:
+        """Read, as the session does, also what cannot be decoded, and as an older version what is at ``unreadable``."""
+        for record in records:
+            reason = "of-a-later-version" if record.offset in self.unreadable else None
+            try:
+                event = self._decoder.decode(record)
+            except RecordError as error:
+                reason = error.reason
+            if reason is not None:
+                self._decoder._deleted = None
+                event = quarantined(record, reason, self._decoder.row_of(record))
+            self._events.append(event)
             self._offsets.append(record.offset)
 
     def batch(self, limit: int = 10_000) -> Batch | None:

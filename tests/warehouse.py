@@ -16,7 +16,8 @@ from cdc.audit.verification import verify as verify_logs
 from cdc.batch import Batch, cut
 from cdc.event import Record
 from cdc.heads import Heads
-from cdc.protect import ProtectedEvent
+from cdc.protect import ProtectedEvent, ProtectedQuarantine
+from cdc.waiting import Waiting
 from cdc.warehouse import lease
 from cdc.warehouse.absence import unseen
 from cdc.warehouse.commit import Fence, PrivacyMark, commit
@@ -61,7 +62,7 @@ class WarehouseWorker:
     def prepare(self, records: list[Record] | None = None, limit: int = 10_000) -> Batch | None:
         """The next batch, its state tables made ready; not committed."""
         worker = self.worker
-        worker.read(records or [])
+        worker.quarantine(records or [])
         count = cut(worker._events, inside=worker.standing.open_transaction is not None, limit=limit)
         if not count:
             return None
@@ -72,6 +73,7 @@ class WarehouseWorker:
             if at == 0 and worker.standing.complete_seq is not None:
                 missed = unseen(self.reader, "trading")
         protected = worker._protector.protect(worker._events[:count])
+        protected = [self.projections.unread(e) if isinstance(e, ProtectedQuarantine) else e for e in protected]
         changes = [event for event in protected if isinstance(event, ProtectedEvent)]
         for event in worker.standing.unseen(changes):
             self.projections.ready(event.table)
@@ -79,7 +81,9 @@ class WarehouseWorker:
         offsets = worker._offsets[:count]
         del worker._events[:count], worker._offsets[:count]
         after = worker._offsets[0] if worker._offsets else offsets[-1] + 1
-        batch = worker._sequencer.assemble(protected, self.heads.get, self.projections.suspended, after, count, missed)
+        waiting = Waiting(self.projections.waiting)
+        batch = worker._sequencer.assemble(protected, self.heads.get, self.projections.suspended, after, count, missed, waiting)
+        self.projections.wait(waiting.rows)
         batch = replace(batch, columns=self.projections.take_changes())
         self.heads.remember(batch)
         return batch

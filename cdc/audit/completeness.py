@@ -27,6 +27,10 @@ _SUSPENDED = """
 SELECT table_name, suspended_code, suspended_seq FROM pipeline.state_table
  WHERE log = %(log)s AND suspended_code IS NOT NULL AND table_name = ANY(%(tables)s) ORDER BY 1
 """
+_WAITING = """
+SELECT table_name, count(*), min(since) FROM pipeline.row_wait
+ WHERE log = %(log)s AND table_name = ANY(%(tables)s) GROUP BY 1 ORDER BY 1
+"""
 _QUARANTINE = """
 WITH resolved AS MATERIALIZED (
     SELECT r.seq, (audit.readable(r.entry) #>> '{content,of}')::bigint AS of FROM audit.entry r
@@ -96,6 +100,24 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rows of a table whose current state stands still for records in quarantine, since entry ``seq`` the first of
+    them. Their history, and answers from it, go on.
+    """
+
+    table: str
+    rows: int
+    seq: int
+
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"current state of {self.rows:,} rows of {self.table} stands still, since entry {self.seq:,} the first of"
+            " them; this answer is from the log"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """A record in quarantine: what it says of ``table``, or of some table where None is known, is not in the answer.
 
@@ -131,6 +153,7 @@ class Completeness:
     gaps: tuple[Gap, ...]
     suspended: tuple[Suspended, ...]
     quarantined: tuple[Unread, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -150,6 +173,7 @@ class Completeness:
             "quarantined": [
                 {"seq": each.seq, "table": each.table, "resolved_by": each.resolved} for each in self.quarantined
             ],
+            "waiting": [{"table": w.table, "rows": w.rows, "since_seq": w.seq} for w in self.waiting],
             "not_checked": list(NOT_CHECKED),
         }
 
@@ -173,6 +197,7 @@ class Completeness:
             ("suspended", f"current state of {each.table} stands still ({each.code}); this answer is from the log")
             for each in self.suspended
         ]
+        found += [("waiting", each.sentence()) for each in self.waiting]
         found += [("quarantined", each.sentence()) for each in self.quarantined]
         return [*found, *(("not checked", what) for what in NOT_CHECKED)]
 
@@ -195,10 +220,11 @@ def completeness(reading: Reading, log: str, tables: Collection[str], through: i
     suspended = reading.rows(_SUSPENDED, {"log": log, "tables": sorted(tables)})
     wanted = {"log": log, "tables": sorted(tables), "at": size if through is None else through}
     unread = reading.rows(_QUARANTINE, wanted)
+    waiting = tuple(Waiting(*found) for found in reading.rows(_WAITING, {"log": log, "tables": sorted(tables)}))
     baseline = None if seq is None else (seq, at)
     return Completeness(
         log, origin, size, complete_at, complete_seq, baseline, transaction, halted, gaps,
-        tuple(Suspended(*found) for found in suspended), tuple(Unread(*found) for found in unread),
+        tuple(Suspended(*found) for found in suspended), tuple(Unread(*found) for found in unread), waiting,
     )  # fmt: skip
 
 

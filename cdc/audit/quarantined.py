@@ -16,8 +16,15 @@ WITH resolved AS MATERIALIZED (
     SELECT r.log, (c.content ->> 'of')::bigint AS of, r.seq, c.content ->> 'how' AS how, c.content ->> 'by' AS by,
            c.content ->> 'at' AS at, c.content ->> 'reason' AS reason
       FROM audit.entry r, LATERAL (SELECT audit.readable(r.entry) -> 'content' AS content) c
-     WHERE r.kind = 'resolved' AND r.kind IN ('quarantined', 'resolved') AND r.log = coalesce(%(log)s, r.log))
-SELECT e.log, e.seq, s.topic, e.kafka_offset, e.table_name, e.transaction_id, e.recorded_at, e.entry, b.body,
+     WHERE r.kind = 'resolved' AND r.kind IN ('quarantined', 'resolved') AND r.log = coalesce(%(log)s, r.log)
+), tables AS MATERIALIZED (
+    SELECT p.log, t.seq FROM pipeline.stream p CROSS JOIN LATERAL pipeline.table_waits(p.log) t
+     WHERE p.log = coalesce(%(log)s, p.log))
+SELECT e.log, e.seq, s.topic, e.kafka_offset, e.table_name,
+       CASE WHEN EXISTS (SELECT FROM pipeline.row_wait w WHERE w.log = e.log AND w.table_name = e.table_name
+                            AND e.seq = ANY (w.open)) THEN 'row'
+            WHEN EXISTS (SELECT FROM tables t WHERE t.log = e.log AND t.seq = e.seq) THEN 'table' END,
+       e.transaction_id, e.recorded_at, e.entry, b.body,
        encode(e.leaf, 'hex'), r.seq, r.how, r.by, r.at, r.reason
   FROM audit.entry e LEFT JOIN audit.body b USING (log, seq) LEFT JOIN pipeline.stream s USING (log)
   LEFT JOIN resolved r ON r.log = e.log AND r.of = e.seq
@@ -42,8 +49,9 @@ class Resolution:
 class Quarantined:
     """One record. ``sealed_bytes``: characters of the sealed cell in base64, the only measure of its size that shows.
 
-    ``digest``: the entry's leaf. ``recorded_at`` is ISO 8601 in UTC, ``produced_at`` ns since 1970. ``resolution``:
-    None as long as the record is in quarantine.
+    ``waits``: whose current state waits for it, ``row`` or ``table``; None: nothing's. ``digest``: the entry's leaf.
+    ``recorded_at`` is ISO 8601 in UTC, ``produced_at`` ns since 1970. ``resolution``: None as long as the record
+    is in quarantine.
     """
 
     log: str
@@ -52,6 +60,7 @@ class Quarantined:
     offset: int
     reason: str
     table: str | None
+    waits: str | None
     transaction: str | None
     produced_at: int
     recorded_at: str
@@ -69,11 +78,11 @@ def quarantined(
 ) -> Iterator[Quarantined]:
     """Those that are in quarantine, in order, of one log where it is named; with ``resolved`` also those that were."""
     for row in reading.stream(_QUARANTINED, {"log": log, "seq": seq, "all": resolved}):
-        source, number, topic, offset, table, transaction, recorded_at, entry, body, leaf, *became = row
+        source, number, topic, offset, table, waits, transaction, recorded_at, entry, body, leaf, *became = row
         said = json.loads(entry)
         content = (said if body is None else json.loads(body))["content"]
         yield Quarantined(
-            source, number, topic, offset, content["reason"], table, transaction, int(said["produced_at"]),
+            source, number, topic, offset, content["reason"], table, waits, transaction, int(said["produced_at"]),
             recorded_at.isoformat(), len(content["sealed"]["seal"]), leaf,
             None if became[0] is None else Resolution(*became),
         )  # fmt: skip

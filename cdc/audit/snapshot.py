@@ -20,6 +20,7 @@ from cdc.audit.verify import (
     ENTRY_COLUMNS,
     BodyRow,
     EntryRow,
+    RowWait,
     StatedTree,
     StateRow,
     StateTable,
@@ -73,7 +74,9 @@ SELECT t.table_name, t.state_schema, t.state_name, t.keyless, t.key, t.truncated
                     WHERE c ->> 'name' = a.attname AND c ? 'declared'), '')) ORDER BY a.attnum)
           FROM pg_attribute a
          WHERE a.attrelid = to_regclass(format('%%I.%%I', t.state_schema, t.state_name)) AND a.attnum > 0
-           AND NOT a.attisdropped AND a.attname <> ALL ('{_key,_version,_seq,_committed_at,_deleted,_copies}'))
+           AND NOT a.attisdropped AND a.attname <> ALL ('{_key,_version,_seq,_committed_at,_deleted,_copies}')),
+       (SELECT json_agg(json_build_array(w.row_key, w.since, w.open)) FROM pipeline.row_wait w
+         WHERE w.log = t.log AND w.table_name = t.table_name)
   FROM pipeline.state_table t WHERE t.log = %s ORDER BY t.table_name
 """
 
@@ -175,7 +178,7 @@ class Snapshot:
     def tables(self, log: str) -> list[StateTable]:
         """The state tables of a log."""
         found = []
-        for table, schema, name, keyless, key, truncated, suspended, columns in self._all(_TABLES, (log,)):
+        for table, schema, name, keyless, key, truncated, suspended, columns, waits in self._all(_TABLES, (log,)):
             self._names[log, table] = sql.Identifier(schema, name)
             found.append(
                 StateTable(
@@ -185,6 +188,7 @@ class Snapshot:
                     truncated_through=int(truncated),
                     suspended_seq=None if suspended is None else int(suspended),
                     columns=tuple((column, kind) for column, kind in json.loads(columns or "[]")),
+                    waiting={row: RowWait(since, tuple(seqs)) for row, since, seqs in json.loads(waits or "[]")},
                 )
             )
         return found

@@ -66,22 +66,22 @@ def _answer(title: str, items: Iterable[Quarantined], *, resolved: bool) -> Answ
     from cdc.telemetry import instant
 
     columns = (
-        "source", "seq", "offset", "reason", "table", "transaction", "produced_at", "recorded_at", "sealed_bytes",
-        "digest",
+        "source", "seq", "offset", "reason", "table", "waits", "transaction", "produced_at", "recorded_at",
+        "sealed_bytes", "digest",
     )  # fmt: skip
     became = ("how", "at", "by", "because", "resolved_by")
 
     def line(found: Quarantined) -> list[list[str | None]]:
         return [
             [
-                found.log, str(found.seq), str(found.offset), found.reason, found.table, found.transaction,
+                found.log, str(found.seq), str(found.offset), found.reason, found.table, found.waits, found.transaction,
                 instant(found.produced_at), found.recorded_at, str(found.sealed_bytes), found.digest, *_became(found),
             ]
         ]  # fmt: skip
 
     def short(found: Quarantined) -> list[list[str | None]]:
         whole = line(found)[0]
-        return [[*whole[:5], whole[6], found.digest[:12], *(whole[10:14] if resolved else ())]]
+        return [[*whole[:6], whole[7], found.digest[:12], *(whole[11:15] if resolved else ())]]
 
     return Answer(
         title=title,
@@ -89,7 +89,7 @@ def _answer(title: str, items: Iterable[Quarantined], *, resolved: bool) -> Answ
         name="records",
         items=items,
         document=lambda found: found.document(),
-        table=Sheet((*columns[:5], "produced_at", "digest", *(became[:4] if resolved else ())), short),
+        table=Sheet((*columns[:6], "produced_at", "digest", *(became[:4] if resolved else ())), short),
         csv=Sheet((*columns, *became), line),
         foot=lambda: Foot({"sealed": _SEALED}, [("sealed", _SEALED)]),
     )

@@ -182,6 +182,12 @@ def _print_troubles(stream: StreamStatus, held: Held | None) -> None:
             f" {stream.quarantine.oldest_seq:,} since {stream.quarantine.since.isoformat(timespec='seconds')};"
             f" cdc quarantine list {stream.log}"
         )
+    for waiting in stream.waiting:
+        click.echo(
+            f"{stream.log}: current state of {waiting.rows:,} rows of {waiting.table} waits for records in quarantine,"
+            f" the oldest is entry {waiting.seq:,}; all other rows go on"
+        )
+        click.echo(f"  → cdc quarantine list {stream.log}")
     for suspension in stream.suspended:
         click.echo(
             f"{stream.log}: current state of {suspension.table} is suspended since entry {suspension.seq:,}"

@@ -70,11 +70,15 @@ class ProtectedMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProtectedQuarantine(msgspec.Struct, frozen=True, gc=False):
-    """A record that cannot be decoded; ``content`` is the canonical bytes of the entry's content, its bytes sealed."""
+    """A record that cannot be decoded; ``content`` is the canonical bytes of the entry's content, its bytes sealed.
+
+    ``key``: the row key of its row, where that can be told.
+    """
 
     origin: Origin
     table: str | None
     content: bytes
+    key: str | None = None
 
 
 Protected: TypeAlias = (

@@ -9,6 +9,7 @@ from cdc.entry import canonical
 from cdc.event import ChangeEvent, Event, LogicalMessage, Quarantined, TableVersion, Value
 from cdc.protect.model import Protected, ProtectedMessage, ProtectedQuarantine
 from cdc.protect.table import TableProtection
+from cdc.protect.unread import row_key
 from governance.keys import Keys, Subject
 from governance.policy import Policy
 from governance.seal import STRUCTURE, TEXT, tail_prefix
@@ -77,6 +78,9 @@ class Protector:
         cipher = self._keys.cipher(self._keys.subject("source", self._source), 0)
         tail = tail_prefix(self._source, "", "quarantined") + canonical([str(event.origin.offset)]) + b"]"
         sealed = base64.b64encode(cipher.seal(STRUCTURE + event.content, tail)).decode()
-        return ProtectedQuarantine(
-            event.origin, event.table, canonical({"reason": event.reason, "sealed": {"seal": sealed}})
-        )
+        content = canonical({"reason": event.reason, "sealed": {"seal": sealed}})
+        key = None
+        if event.row is not None:
+            version, values = event.row
+            key = row_key(self._table(version).table, values, self._keys)
+        return ProtectedQuarantine(event.origin, event.table, content, key)

@@ -19,6 +19,7 @@ from cdc.errors import Fenced, LedgerError
 from cdc.warehouse import standing
 from cdc.warehouse.bulk import copy
 from cdc.warehouse.projection import quoted
+from cdc.warehouse.release import apply_waits
 from cdc.warehouse.sqlstate import classify
 from cdc.warehouse.state import apply_state
 
@@ -67,6 +68,7 @@ def commit(
             _entries(cursor, fence.log, batch)
             observe("state")
             apply_state(cursor, fence.log, batch)
+            apply_waits(cursor, fence.log, batch)
             observe("commit")
         connection.commit()
         observe("committed")

@@ -31,6 +31,7 @@ SELECT thing FROM (VALUES
      has_function_privilege('pipeline.define_state(text, text, text, boolean, jsonb, jsonb)', 'EXECUTE')),
     ('EXECUTE on pipeline.end_owner', has_function_privilege('pipeline.end_owner(text, bigint)', 'EXECUTE')),
     ('EXECUTE on audit.advance', has_function_privilege('audit.advance(text, bigint, bigint, bytea[])', 'EXECUTE')),
+    ('DELETE on pipeline.row_wait', has_table_privilege('pipeline.row_wait', 'DELETE')),
     ('EXECUTE on audit.open_quarantine', has_function_privilege('audit.open_quarantine(text)', 'EXECUTE')),
     ('UPDATE on columns of pipeline.resolution_request',
      has_any_column_privilege('pipeline.resolution_request', 'UPDATE')),

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 import psycopg2
 
 from cdc.entry import qualified_name
-from cdc.protect import ProtectedTable, StateColumn
+from cdc.protect import ProtectedQuarantine, ProtectedTable, StateColumn
 from cdc.warehouse.sqlstate import classify
 
 MOST_COLUMNS = 1_595
@@ -33,12 +35,12 @@ _WIDER = {
 _DEPENDED_ON = "2BP01"
 """SQLSTATE dependent_objects_still_exist: a view of somebody's stands on the state table's view."""
 QUARANTINE = "quarantine"
-"""Code of the suspension of a table of which a record is quarantined."""
+"""Code of the suspension of a table of which a record is quarantined whose row is not known."""
+_WAITING = "SELECT table_name, row_key FROM pipeline.row_wait WHERE log = %s"
 # A table has no state before its first change: where that is the quarantined record, only the log says that it waits.
 _QUARANTINED_FIRST = """
-SELECT q.table_name, min(q.kafka_offset) FROM audit.open_quarantine(%(log)s) q
- WHERE q.table_name IS NOT NULL
-   AND NOT EXISTS (SELECT FROM pipeline.state_table t WHERE t.log = %(log)s AND t.table_name = q.table_name
+SELECT q.table_name, min(q.kafka_offset) FROM pipeline.table_waits(%(log)s) q
+ WHERE NOT EXISTS (SELECT FROM pipeline.state_table t WHERE t.log = %(log)s AND t.table_name = q.table_name
                       AND (t.suspended_code IS NOT NULL OR t.columns <> '[]'))
  GROUP BY q.table_name
 """
@@ -70,7 +72,10 @@ class Projections:
         self._ready: dict[str, ProtectedTable] = {}
         self._changed: dict[str, str] = {}
         self.suspended: dict[str, tuple[str, str]] = {}
+        self.waiting: Mapping[str, AbstractSet[str]] = {}
+        self._waited: dict[str, set[str]] = {}
         self._load()
+        self.load_waiting()
 
     def _load(self) -> None:
         with self._connection.cursor() as cursor:
@@ -93,6 +98,40 @@ class Projections:
             cursor.execute(_QUARANTINED_FIRST, {"log": self._log})
             for table, offset in cursor.fetchall():
                 self.quarantine(table, offset)
+
+    def load_waiting(self) -> None:
+        """The rows whose state waits, as the warehouse has them.
+
+        Raises:
+            TransientError: the warehouse does not answer.
+        """
+        rows: dict[str, set[str]] = {}
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(_WAITING, (self._log,))
+                for table, key in cursor.fetchall():
+                    rows.setdefault(table, set()).add(key)
+        except psycopg2.Error as error:
+            raise classify(error, f"rows of {self._log} that wait") from None
+        self.wait(rows)
+
+    def wait(self, rows: Mapping[str, AbstractSet[str]]) -> None:
+        """These rows wait from here on, and no others."""
+        if rows != self.waiting:
+            self.waiting = rows
+            for table, keys in rows.items():  # for good: what ends a row's waiting may not be committed yet
+                self._waited.setdefault(table, set()).update(keys)
+
+    def unread(self, odd: ProtectedQuarantine) -> ProtectedQuarantine:
+        """What waits for a record that could not be read: its row, else its table. A table whose key changed has rows
+        that stand under the row key of before in the log: there it is the table.
+        """
+        state = self._tables.get(odd.table or "")
+        if odd.key is not None and not (state is not None and (state.rekeyed or state.keyless)):
+            return odd
+        if odd.table is not None:
+            self.quarantine(odd.table, odd.origin.offset)
+        return msgspec.structs.replace(odd, key=None)
 
     def quarantine(self, table: str, offset: int) -> None:
         """State of this table waits from here on: what the record at ``offset`` did to it is not known."""
@@ -158,13 +197,21 @@ class Projections:
 
     def heads(self, table: str, keys: list[str]) -> dict[str, tuple[int, int]]:
         """Version and seq of the newest version of these rows: from their state (tombstones included), or, while that
-        is suspended, or where its rows were keyed anew, from the log.
+        is suspended, or where its rows were keyed anew or wait, from the log.
         """
-        state = self._tables.get(table)
+        state, waited = self._tables.get(table), self._waited.get(table, set[str]())
+        follows = state is not None and not state.rekeyed and table not in self.suspended
+        if not follows or waited.isdisjoint(keys):
+            return self._heads(table, keys, state if follows else None)
+        rest = [key for key in keys if key not in waited]
+        return self._heads(table, rest, state) | self._heads(table, sorted(waited.intersection(keys)), None)
+
+    def _heads(self, table: str, keys: list[str], state: StateTable | None) -> dict[str, tuple[int, int]]:
+        """From these rows' state, where it is given, else from the log."""
         found: dict[str, tuple[int, int]] = {}
         try:
             with self._connection.cursor() as cursor:
-                if state is not None and not state.rekeyed and table not in self.suspended:
+                if state is not None:
                     relation = f"{quoted(self._log + '_state')}.{quoted(state.name)}"
                     cursor.execute(
                         f"SELECT _key, _version, _seq FROM {relation.replace('%', '%%')} WHERE _key = ANY(%s)",

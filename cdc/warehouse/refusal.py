@@ -15,7 +15,6 @@ import psycopg2
 
 from cdc.batch import Batch
 from cdc.copytext import escape
-from cdc.protect import ProtectedTable
 
 REFUSED_CLASSES = ("22", "54")
 """Data exception (not a value of the column's type), program limit exceeded (a value or a row that is too large)."""
@@ -37,17 +36,17 @@ class StateRefused(Exception):
         self.message = message
 
 
-def refusal(error: psycopg2.Error, table: ProtectedTable) -> StateRefused | None:
-    """What to suspend the table with, or None where the error is not one of values."""
+def refusal(error: psycopg2.Error, table: str, columns: Collection[str]) -> StateRefused | None:
+    """What to suspend the table with, whose state has these columns, or None where the error is not one of values."""
     if (error.pgcode or "")[:2] not in REFUSED_CLASSES:
         return None
-    return StateRefused(table.table, *_reason(error, table))
+    return StateRefused(table, *_reason(error, columns))
 
 
-def _reason(error: psycopg2.Error, table: ProtectedTable) -> tuple[str, str]:
+def _reason(error: psycopg2.Error, columns: Collection[str]) -> tuple[str, str]:
     """A stable code and a sentence. Of PostgreSQL's own words only a column's name is taken, if it is one of ours."""
     where = _COPIED.sub("", (error.diag.context or "").partition("\n")[0])
-    named = [column.name for column in table.state_columns if where.startswith(f"{column.name}: ")]
+    named = [column for column in columns if where.startswith(f"{column}: ")]
     column = f"column {max(named, key=len)}" if named else "a column"
     return "value-refused", f"{column} cannot hold a value that the source has (SQLSTATE {error.pgcode})"
 
@@ -56,6 +55,8 @@ def without(batch: Batch, refused: Refused) -> Batch:
     """The batch without the state of these tables. The first entry that each misses is noted, as for any suspension."""
     touched = {table.table for table in batch.changes} | batch.truncated.keys() | batch.columns.keys()
     touched |= {row.table for row in batch.absent}
+    if batch.resolved is not None and batch.resolved[0] is not None:
+        touched.add(batch.resolved[0])
     ours = touched & refused.keys()
     if not ours:
         return batch
@@ -81,4 +82,6 @@ def _first_entry(batch: Batch, table: str) -> int | None:
         seq, kind, _, _, named = row.line.split(b"\t", 5)[:5]
         if named == name and kind in {b"change", b"truncate", b"absent"}:
             return int(seq)
+    if batch.resolved is not None and batch.resolved[0] == table:
+        return batch.end.edge.size - 1
     return None

@@ -17,12 +17,13 @@ from cdc.warehouse.diverged import diverged
 from cdc.warehouse.projection import quoted, state_name
 from cdc.warehouse.refusal import refusal
 
-_UPSERT = """
+UPSERT = """
 INSERT INTO {table} AS s (_key, _version, _seq, _committed_at, _deleted{columns})
 SELECT _key, _version, _seq, _committed_at, _deleted{columns} FROM {stage}
 ON CONFLICT (_key) DO UPDATE SET _version = excluded._version, _seq = excluded._seq,
     _committed_at = excluded._committed_at, _deleted = excluded._deleted{assignments} WHERE s._seq < excluded._seq
 """
+"""Of rows with a key, for :meth:`str.format`: what is staged becomes state where it is newer."""
 # What the source did not send stays as it is, where the row is there.
 _KEEP = "UPDATE {stage} AS n SET {column} = s.{column} FROM {table} AS s WHERE s._key = n._key AND NOT s._deleted"
 _OF = """ AND n._key = ANY(%s) AND s._seq > (
@@ -50,9 +51,9 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
             reason that is known.
         Halted: a row without a key was deleted more often than it is there: source and warehouse differ.
     """
-    for table, columns in batch.columns.items():
+    for table, listed in batch.columns.items():
         cursor.execute(
-            "UPDATE pipeline.state_table SET columns = %s WHERE log = %s AND table_name = %s", (columns, log, table)
+            "UPDATE pipeline.state_table SET columns = %s WHERE log = %s AND table_name = %s", (listed, log, table)
         )
     for table, seq in batch.truncated.items():
         cursor.execute(
@@ -71,7 +72,8 @@ def apply_state(cursor: psycopg2.extensions.cursor, log: str, batch: Batch) -> N
             try:
                 _apply(cursor, log, protected, changes, used)
             except psycopg2.Error as error:
-                raise refusal(error, protected) or error from None
+                columns = [column.name for column in protected.state_columns]
+                raise refusal(error, protected.table, columns) or error from None
     apply_absent(cursor, log, batch.absent)
 
 
@@ -111,7 +113,7 @@ def _apply(
         keep = _KEEP.format(stage=stage, table=target, column=quoted(column)).replace("%", "%%")
         cursor.execute(keep + _OF, (keys, log, table.table))
     assignments = "".join(f", {name} = excluded.{name}" for name in names)
-    cursor.execute(_UPSERT.format(**parts, assignments=assignments))
+    cursor.execute(UPSERT.format(**parts, assignments=assignments))
 
 
 def _known_missing(cursor: psycopg2.extensions.cursor, log: str, table: str) -> bool:

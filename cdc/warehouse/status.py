@@ -37,15 +37,17 @@ SELECT e.log, e.seq, e.entry::json #>> '{content,cause}', e.entry::json #>> '{co
   FROM audit.entry e WHERE e.kind = 'gap' AND e.kind IN ('gap', 'baseline') ORDER BY 1, 2
 """
 _QUARANTINED = """
-SELECT s.log, count(*), min(q.seq), min(q.recorded_at), coalesce(array_agg(DISTINCT q.table_name), '{}')
+SELECT s.log, count(*), min(q.seq), min(q.recorded_at),
+       ARRAY(SELECT DISTINCT table_name FROM pipeline.table_waits(s.log))
   FROM pipeline.stream s CROSS JOIN LATERAL audit.open_quarantine(s.log) q GROUP BY 1
 """
+_WAITING = "SELECT log, table_name, count(*), min(since) FROM pipeline.row_wait GROUP BY 1, 2 ORDER BY 1, 2"
 
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
     """A table whose current state does not follow its history since ``seq``. ``waits``: a record of it is in quarantine
-    still.
+    still whose row is not known.
     """
 
     table: str
@@ -95,6 +97,15 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsWaiting:
+    """Rows of a table whose current state waits for records in quarantine: how many, and the entry of the oldest."""
+
+    table: str
+    rows: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamStatus:
     """One stream. ``complete_at`` is the source commit (ns since 1970) through which the log is complete, None before
     the first baseline.
@@ -121,6 +132,7 @@ class StreamStatus:
     suspended: list[Suspension] = field(default_factory=list)
     gaps: list[KnownGap] = field(default_factory=list)
     quarantine: Quarantine | None = None
+    waiting: list[RowsWaiting] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -151,6 +163,9 @@ def streams(dsn: str) -> list[StreamStatus]:
             cursor.execute(_GAPS)
             for log, *gap in cursor.fetchall():
                 found[log].gaps.append(KnownGap(*gap))
+            cursor.execute(_WAITING)
+            for log, *waiting in cursor.fetchall():
+                found[log].waiting.append(RowsWaiting(*waiting))
             cursor.execute(_QUARANTINED)
             for log, records, seq, since, tables in cursor.fetchall():
                 suspended = [replace(each, waits=each.table in tables) for each in found[log].suspended]

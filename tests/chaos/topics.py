@@ -38,7 +38,8 @@ class OwnTopic:
 
     def produce(self, records: Sequence[TopicRecord]) -> None:
         """Append records as they are; the offsets follow from their order."""
-        producer = Producer({**self._servers, "acks": "all", "message.max.bytes": 20_000_000})
+        order = {"acks": "all", "enable.idempotence": True}  # what is sent again keeps its place
+        producer = Producer({**self._servers, **order, "message.max.bytes": 20_000_000})
         for record in records:
             producer.produce(self.name, record.value, record.key, partition=0, timestamp=record.timestamp)
         assert producer.flush(30) == 0

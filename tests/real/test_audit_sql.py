@@ -51,6 +51,7 @@ COLUMNS = {
         ["origin", "entries", "complete_through", "complete_seq", "known_since_seq", "known_since", "open_transaction", "halted_code"],
         ["seq", "from", "through", "reason", "read_anew"],
         ["table_name", "suspended_code", "suspended_seq"],
+        ["table_name", "rows_waiting", "since_seq"],
         ["seq", "table_name", "kafka_offset"],
     ],
     "history": [["seq", "version", "committed", "operation", "transaction_id", "replay", "linked_key", "before", "after"]],
@@ -155,11 +156,11 @@ def test_transactions(lived):
 
 def test_completeness(lived):
     database, path, _ = lived
-    (stream,), gaps, suspended, quarantined = psql(database, "completeness", source="trading")
+    (stream,), gaps, suspended, waiting, quarantined = psql(database, "completeness", source="trading")
     known = ask(path, "as-of", "orders", "--at", "now", "--output", "json").document["completeness"]
     assert (stream["origin"], int(stream["entries"]), int(stream["complete_seq"]), int(stream["known_since_seq"])) == (
         known["origin"], known["entries"], known["complete_seq"], known["known_since"]["seq"],
     )  # fmt: skip
-    assert (gaps, suspended, quarantined, known["quarantined"]) == ([], [], [], [])
+    assert (gaps, suspended, waiting, quarantined, known["waiting"], known["quarantined"]) == ([], [], [], [], [], [])
     assert (stream["open_transaction"], stream["halted_code"]) == ("<null>", "<null>")
     assert stream["complete_through"][:10] == known["complete_through"][:10]

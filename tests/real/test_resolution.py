@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -76,12 +77,17 @@ def asked(warehouse: Warehouse, *command: str, code: int = 0) -> dict:
 
 
 def older_worker(warehouse: Warehouse, *unreadable: int, code: int = 0, **environment: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.real.older", "replicate", LOG, "--until-caught-up", "--config", str(warehouse.path)],
-        capture_output=True, text=True, timeout=180, check=False,
+    worker = older(warehouse, unreadable=unreadable, **environment)
+    _, said = worker.communicate(timeout=180)
+    assert worker.returncode == code, said
+
+
+def older(warehouse: Warehouse, *arguments: str, unreadable: Iterable[int], **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.real.older", "replicate", LOG, "--until-caught-up", *arguments, "--config", str(warehouse.path)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "UNREADABLE": " ".join(map(str, unreadable)), **environment},
     )  # fmt: skip
-    assert done.returncode == code, done.stderr
 
 
 def shown(warehouse: Warehouse, view: str) -> list[tuple]:
@@ -99,8 +105,9 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     held = {each["offset"]: each for each in asked(warehouse, "quarantine", "list", LOG)["records"]}
     assert sorted(held) == sorted([fed.last, fed.earlier, fed.keyless, fed.foreign])
     keyless_table = held[fed.keyless]["table"]
-    assert suspended(warehouse) == dict.fromkeys([ORDERS, keyless_table], f"cdc quarantine list {LOG}")
-    assert "are in quarantine" in cdc(warehouse, "rebuild", LOG, ORDERS, code=4).stderr
+    assert suspended(warehouse) == {keyless_table: f"cdc quarantine list {LOG}"}
+    assert {at: each["waits"] for at, each in held.items()} == {fed.last: "row", fed.earlier: "row", fed.keyless: "table", fed.foreign: None}
+    assert "are in quarantine" in cdc(warehouse, "rebuild", LOG, keyless_table, code=4).stderr
     history = asked(warehouse, "audit", "history", "trading.public.orders", fed.orders[0])
     assert {each["seq"] for each in history["completeness"]["quarantined"]} == {
         held[at]["seq"] for at in (fed.last, fed.earlier, fed.foreign)
@@ -144,7 +151,7 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     assert names == ["quarantine-replay"] * 5 + ["quarantine-resolve"]
     (stream,) = json.loads(cdc(warehouse, "status", "--output", "json").stdout)
     assert stream["quarantine"] is None
-    assert suspended(warehouse) == {table: f"cdc rebuild {LOG} {table}" for table in (ORDERS, keyless_table)}
+    assert suspended(warehouse) == {keyless_table: f"cdc rebuild {LOG} {keyless_table}"}
 
     lives = [asked(warehouse, "audit", "history", "trading.public.orders", key)["changes"] for key in fed.orders]
     assert lives[0][-1]["resolves"] == held[fed.last]["seq"]
@@ -163,8 +170,7 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     assert known
     assert {each["seq"]: each["resolved_by"] for each in then["completeness"]["quarantined"]} == known
     assert now["completeness"]["quarantined"] == []
-    for table in (ORDERS, keyless_table):
-        cdc(warehouse, "rebuild", LOG, table)
+    cdc(warehouse, "rebuild", LOG, keyless_table)
     warehouse.drain(LOG)
     assert suspended(warehouse) == {}
     assert whole(warehouse, LOG) > 0
@@ -173,18 +179,54 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     as_others_see_it(captured, warehouse, topic, keyless_table)
 
 
-def as_others_see_it(captured: Captured, warehouse: Warehouse, topic: OwnTopic, keyless_table: str) -> None:
+def as_others_see_it(captured: Captured, warehouse: Warehouse, topic: OwnTopic, *others: str) -> None:
     """A warehouse that could read all of it from the beginning shows the same rows."""
     again = new_warehouse(captured)
     try:
         again.path.write_text(again.path.read_text().replace(f'topic = "{LOG}"', f'topic = "{topic.name}"'))
         again.drain(LOG)
-        for table in (ORDERS, keyless_table):
+        for table in (ORDERS, *others):
             view = f"{LOG}.{table.removeprefix('public.')}"
             assert shown(warehouse, view) == shown(again, view)
             assert len(shown(again, view)) > 3
     finally:
         drop_warehouse(captured, again)
+
+
+def test_rows_wait_whoever_owns_the_stream(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:
+    """SIGKILL as soon as one waits, and when both do; then both are out of quarantine, and nobody rebuilds anything."""
+    topic.create(fed.records)
+    left = f"SELECT count(*) FROM pipeline.row_wait WHERE log = '{LOG}'"
+    for rows in (1, 2):
+        worker, ends = older(warehouse, "--batch-records", "40", unreadable=(fed.last, fed.earlier)), time.monotonic() + 120
+        while warehouse.query(left)[0][0] < rows and worker.poll() is None:
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        worker.kill()
+        worker.communicate()
+    older_worker(warehouse, fed.last, fed.earlier)
+    waiting = {key: (since, tuple(unread)) for key, since, unread in warehouse.query("SELECT row_key, since, open FROM pipeline.row_wait")}
+    held = {each["offset"]: each for each in asked(warehouse, "quarantine", "list", LOG)["records"]}
+    assert waiting == {
+        json.dumps([key], separators=(",", ":")): (held[at]["seq"], (held[at]["seq"],)) for key, at in zip(fed.orders, (fed.last, fed.earlier), strict=True)
+    }
+    assert suspended(warehouse) == {}
+    (stream,) = json.loads(cdc(warehouse, "status", "--output", "json").stdout)
+    assert stream["waiting"] == [{"table": ORDERS, "rows": 2, "seq": min(since for since, _ in waiting.values())}]
+    assert f"current state of 2 rows of {ORDERS} waits for records in quarantine" in cdc(warehouse, "status").stdout
+    assert asked(warehouse, "quarantine", "show", LOG, str(held[fed.last]["seq"]))["records"][0]["waits"] == "row"
+    answer = asked(warehouse, "audit", "history", "trading.public.orders", fed.orders[0])
+    assert answer["completeness"]["waiting"] == [{"table": ORDERS, "rows": 2, "since_seq": min(since for since, _ in waiting.values())}]
+    assert "2 rows of public.orders from their records in quarantine on: they wait" in cdc(warehouse, "audit", "verify", LOG).stdout
+    cdc(warehouse, "quarantine", "resolve", LOG, str(held[fed.foreign]["seq"]), "--reason", "none of ours", "--wait", "0", code=4)
+    for each in (fed.earlier, fed.last):
+        cdc(warehouse, "quarantine", "replay", LOG, str(held[each]["seq"]), "--wait", "0", code=4)
+    warehouse.drain(LOG)
+    assert warehouse.query(left) == [(0,)]
+    assert whole(warehouse, LOG) > 0
+    assert balanced(warehouse, LOG) == len(fed.records)
+    cdc(warehouse, "audit", "verify", LOG)
+    as_others_see_it(captured, warehouse, topic)
 
 
 def test_a_record_whose_table_nobody_could_tell(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:

@@ -72,7 +72,7 @@ class Changes:
         self.continuity.quarantined(seq, table)
         self.key_changes.torn()
         if table is not None:
-            self._table(table).reach(seq)
+            self._table(table).unread(seq)
 
     def change(self, seq: int, read: Read, key: str) -> None:
         """One change; ``key``: its row key as text.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from . import stream as streams
-from .changes import Changes
 from .checkpoint import Checkpoint
 from .findings import Findings
 from .history import Table
@@ -14,6 +13,7 @@ from .rows import EntriesAt, StatedTree, StateRow, StateTable, Stream, TableVers
 from .schemas import Schemas
 from .state import Compared, StateCheck
 from .tree import Tree, subtrees
+from .waits import settle
 
 
 def tree(log: str, stated: StatedTree | None, size: int, grown: Tree, findings: Findings) -> None:
@@ -75,20 +75,20 @@ def table_versions(stated: Sequence[TableVersionRow], schemas: Schemas, findings
 
 
 def state(
-    changes: Changes, rows: Callable[[StateTable], Iterable[StateRow]], entries_at: EntriesAt, findings: Findings
+    read: Pass, rows: Callable[[StateTable], Iterable[StateRow]], entries_at: EntriesAt, findings: Findings
 ) -> tuple[tuple[str, Compared], ...]:
     """Every state table against the fold of the log. Returns what was compared, by table."""
     compared = []
-    for name, table in sorted(changes.tables.items()):
+    for name, table in sorted(read.changes.tables.items()):
         if table.stated is not None:
-            compared.append((name, _state_table(name, table, table.stated, changes, rows, entries_at, findings)))
+            compared.append((name, _state_table(name, table, table.stated, read, rows, entries_at, findings)))
         elif table.changes:
             findings.say(None, "state", "pipeline.state_table has no row for this table", table=name)
     return tuple(compared)
 
 
 def _state_table(
-    name: str, table: Table, stated: StateTable, changes: Changes,
+    name: str, table: Table, stated: StateTable, read: Pass,
     rows: Callable[[StateTable], Iterable[StateRow]], entries_at: EntriesAt, findings: Findings,
 ) -> Compared:  # fmt: skip
     def say(seq: int | None, key: str | None, cause: str) -> None:
@@ -100,4 +100,5 @@ def _state_table(
         say(truncated if truncated >= 0 else None, None, cause)
     if not table.suspended and table.key not in {None, () if stated.keyless else stated.key}:
         say(None, None, "key or keyless in pipeline.state_table is not that of the table's schema entries")
-    return StateCheck(table, stated, changes.schemas, entries_at, say).run(rows(stated))
+    settle(name, table, stated, read.resolutions.open, say)
+    return StateCheck(table, stated, read.changes.schemas, entries_at, say).run(rows(stated))

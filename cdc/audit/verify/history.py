@@ -73,6 +73,8 @@ class Table:
 
     ``gone``: each column that a later version lacks, and the seq of the first change under that version. What entries
     before it have there belongs to a column that no longer exists, also where one of that name has come back.
+
+    ``frozen``: the rows that wait, as they were when they began to; None: they were not there.
     """
 
     def __init__(self, stated: StateTable | None) -> None:
@@ -85,6 +87,15 @@ class Table:
         self._version: TableVersion | None = None
         self._shown: Rows | None = None
         self._suspended_seq = stated.suspended_seq if stated is not None else None
+        self.frozen: dict[str, Head | None] = {}
+        self._begins: dict[int, list[str]] = {}
+        for key, wait in stated.waiting.items() if stated is not None else ():
+            self._begins.setdefault(wait.since, []).append(key)
+
+    def unread(self, seq: int) -> None:
+        """The entry ``seq`` is a quarantined record of the table: rows may wait for it."""
+        self.reach(seq)
+        self.frozen.update((key, self.rows.heads.get(key)) for key in self._begins.get(seq, ()))
 
     def reach(self, seq: int) -> None:
         """The log reaches ``seq``: state that is suspended from there on stays as it is."""

@@ -23,5 +23,5 @@ def verify_log(given: Given) -> LogReport:
     claims.table_versions(given.versions, read.changes.schemas, findings)
     compared: tuple[tuple[str, Compared], ...] = ()
     if given.state is not None and given.entries_at is not None:
-        compared = claims.state(read.changes, given.state, given.entries_at, findings)
+        compared = claims.state(read, given.state, given.entries_at, findings)
     return report.of_log(given, origin, read, compared, findings)

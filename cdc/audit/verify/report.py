@@ -53,6 +53,11 @@ def of_log(
         for table, found in sorted(read.changes.tables.items())
         if found.stated is not None and found.stated.suspended_seq is not None
     ]
+    unchecked += [
+        f"current state of {len(found.stated.waiting)} rows of {table} from their records in quarantine on: they wait"
+        for table, found in sorted(read.changes.tables.items())
+        if found.stated is not None and found.stated.waiting
+    ]
     return LogReport(
         log=given.log,
         origin=origin if given.tree is not None else None,

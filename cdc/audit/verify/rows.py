@@ -7,8 +7,8 @@ Every cell is the text that PostgreSQL prints under ``TimeZone`` UTC, ``DateStyl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 ENTRY_COLUMNS = (
     "seq", "kind", "ordered_at", "committed_at", "table_name", "row_key", "operation", "version", "prev",
@@ -57,11 +57,19 @@ class Stream:
     complete_at: int | None
 
 
+class RowWait(NamedTuple):
+    """A row of ``pipeline.row_wait``: seq of the first quarantined entry, and of those that are in quarantine still."""
+
+    since: int
+    open: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class StateTable:
     """A row of ``pipeline.state_table``, and the columns (name, type as PostgreSQL spells it) that its table has.
 
     ``suspended_seq``: the first change that this table's state does not show; None while it follows the log.
+    ``waiting``: by row key, the rows that do not follow it.
     """
 
     table: str
@@ -70,6 +78,7 @@ class StateTable:
     truncated_through: int
     suspended_seq: int | None
     columns: tuple[tuple[str, str], ...]
+    waiting: Mapping[str, RowWait] = field(default_factory=dict)
 
 
 TableVersionRow: TypeAlias = tuple[str, str, str, int]

@@ -110,7 +110,9 @@ class StateCheck:
                 continue
             shown = None if head.version == rekey.NO_VERSION else str(head.version)
             if (seq, version, deleted) != (str(head.seq), shown, "t" if head.image == GONE else "f"):
-                self._say(head.seq, key, "its _seq, _version or _deleted is not that of the row's newest entry")
+                wait = self._stated.waiting.get(str(key))
+                until = "" if wait is None else f" before entry {wait.since}, for which it waits"
+                self._say(head.seq, key, f"its _seq, _version or _deleted is not that of the row's newest entry{until}")
             yield _Wanted(str(key), head.seq, head.image == GONE, row)
 
     def _copies(self, rows: Iterable[StateRow]) -> Iterator[_Wanted]:

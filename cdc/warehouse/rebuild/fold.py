@@ -104,6 +104,12 @@ class Fold:
         self.making = making.at(through, self._truncated, self._last)
         return self.making
 
+    def put(self, rows: dict[str, _Row]) -> None:
+        """These rows, whatever the fold has of them."""
+        self._stage()
+        self._rows = rows
+        self._write()
+
     def _renderer(self, schema: str, plan: str, seq: int, *, late: bool) -> Renderer:
         """That of a table version; where it follows another and lacks a column, what that column held is void, and
         where it has another key, the rows are keyed anew.

@@ -24,6 +24,7 @@ from cdc.warehouse.projection import listed, quoted, state_name_of
 from cdc.warehouse.rebuild.fold import Fold
 from cdc.warehouse.rebuild.making import Making, begin, find, in_force, rekeyed, typed, versions
 from cdc.warehouse.rebuild.shape import UnfitError
+from cdc.warehouse.rebuild.waiting import put_back
 from cdc.warehouse.sqlstate import classify
 
 CLOSE = 2_000
@@ -143,8 +144,10 @@ def _known(connection: psycopg2.extensions.connection, log: str, table: str) -> 
 
 
 def _nothing_open(cursor: psycopg2.extensions.cursor, log: str, table: str) -> None:
-    """State that lacks what a quarantined record says must not look as if it followed the source."""
-    cursor.execute("SELECT count(*), min(seq) FROM audit.open_quarantine(%s) WHERE table_name = %s", (log, table))
+    """State that lacks what a quarantined record says must not look as if it followed the source: the row waits on, or,
+    where that is not known, the table.
+    """
+    cursor.execute("SELECT count(*), min(seq) FROM pipeline.table_waits(%s) WHERE table_name = %s", (log, table))
     ((records, oldest),) = cursor.fetchall()
     if records:
         raise Conflict(
@@ -211,6 +214,7 @@ def _swapped(cursor: psycopg2.extensions.cursor, making: Making) -> Making | Non
         return None
     while making.through < size - 1:
         making = Fold(cursor, making, known).step(size)
+    put_back(cursor, making, known)
     _replace(cursor, making, rekeyed=rekeyed(known))
     detail = {
         "as_text": " ".join(map(quoted, sorted(making.as_text))),
