@@ -4,6 +4,8 @@ Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFI
 ``./.cdc/cdc.toml``. Sources are in that file, and in files beside it: ``sources/NAME/source.toml`` holds the table
 ``[sources.NAME]`` of one source, its relative paths counted from its own folder. ``cdc connectors init`` writes such
 files; ``cdc local up``, which writes ``cdc.toml`` anew, leaves them alone.
+
+A text may stand elsewhere: ``dsn = { file = "/run/secrets/warehouse" }`` or ``{ env = "WAREHOUSE_DSN" }``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 import psycopg2
 
+from cdc import kept_elsewhere
 from cdc.errors import ConfigError, NotFound
 
 _SOURCE = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,40}")
@@ -223,12 +226,14 @@ class _Table:
 
     def text(self, key: str) -> str:
         value = self.raw.get(key)
+        if isinstance(value, dict):
+            value = kept_elsewhere.text(value, self._at(key), self.path.parent)
         if not isinstance(value, str) or not value or "\0" in value:
             raise ConfigError(f"{self._at(key)}: a non-empty text is needed")
         return value
 
     def texts(self) -> dict[str, str]:
-        return {key: str(value) for key, value in self.raw.items() if self.text(key) or value}
+        return {key: self.text(key) for key in self.raw}
 
     def dsn(self, key: str, fallback: str | None = None) -> str:
         if fallback is not None and key not in self.raw:
