@@ -30,9 +30,28 @@ from cdc.local.jvm import Jvm, properties
 from cdc.local.part import Part, Runner
 from cdc.local.private_file import private_folder, write_private
 from tests.certificates import Authority, Certificate
+from tests.real import other_server
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 BASIC = "org.apache.kafka.connect.rest.basic.auth.extension"
+
+
+@dataclass(frozen=True, slots=True)
+class SecuredCluster(postgres.Cluster):
+    """Debian's PostgreSQL: the wheel's is built without TLS."""
+
+    programs: Path = Path()
+
+    def command(self) -> list[str]:
+        return [*unprivileged.disguise().prefix, str(self.programs / "postgres"), "-D", str(self.folder)]
+
+    def _initialise(self) -> None:
+        secret = self.folder.parent / f"{self.name}.password"
+        write_private(secret, self.password)
+        other_server.tool(
+            self.programs / "initdb", f"--pgdata={self.folder}", "--username=postgres", f"--pwfile={secret}",
+            "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +150,7 @@ class SecuredWorker(Worker):
         write_private(self.folder / "jaas.conf", f'KafkaConnect {{ {BASIC}.PropertyFileLoginModule required file="{users}"; }};\n')
 
     def _get(self, path: str):
-        request = urllib.request.Request(self.url + path)
+        request = urllib.request.Request(self.url + path)  # noqa: S310 - https, above
         request.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{self.password}".encode()).decode())
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self.ca)))
@@ -146,8 +165,8 @@ class Secured:
 
     state: Path
     authority: Authority
-    source: postgres.Cluster
-    warehouse: postgres.Cluster
+    source: SecuredCluster
+    warehouse: SecuredCluster
     broker: SecuredBroker
     worker: SecuredWorker
     passwords: dict[str, str] = field(repr=False)
@@ -173,17 +192,14 @@ class Secured:
 
 
 @contextmanager
-def secured_stack(state: Path) -> Iterator[Secured]:
-    """Start it, and end it."""
+def secured_stack(state: Path, programs: Path) -> Iterator[Secured]:
+    """Start it, and end it. ``programs``: of a PostgreSQL that can do TLS."""
     for folder in (state, state / "log", state / "secrets"):
         private_folder(folder)
     passwords = {name: secrets.token_hex(12) for name in ("source", "warehouse", "kafka", "store", "connect", "replicator", "auditor", "privacy")}
     authority = Authority(private_folder(state / "tls"))
-    state.chmod(0o711)
-    (state / "tls").chmod(0o711)
-    authority.file.chmod(0o644)
     taken: set[int] = set()
-    clusters = [_cluster(state, name, authority, free_port(taken), passwords[name]) for name in ("source", "warehouse")]
+    clusters = [_cluster(state, name, authority, free_port(taken), passwords[name], programs) for name in ("source", "warehouse")]
     kafka, rest = authority.sign("kafka"), authority.sign("connect", password=passwords["store"])
     write_private(state / "secrets" / "kafka.properties", f'jaas={SCRAM} username="cdc" password="{passwords["kafka"]}";\n')
     write_private(state / "secrets" / "rest.properties", f"store={passwords['store']}\n")
@@ -210,17 +226,17 @@ def secured_stack(state: Path) -> Iterator[Secured]:
             runner.stop(part, lambda _line: None)
 
 
-def _cluster(state: Path, name: str, authority: Authority, port: int, password: str) -> postgres.Cluster:
+def _cluster(state: Path, name: str, authority: Authority, port: int, password: str, programs: Path) -> SecuredCluster:
     certificate = authority.sign(name)
     unprivileged.disguise().give(certificate.certificate, certificate.key)
     tuning = {
         **(postgres.SOURCE if name == "source" else postgres.WAREHOUSE),
         "ssl": "on", "ssl_cert_file": str(certificate.certificate), "ssl_key_file": str(certificate.key), "ssl_min_protocol_version": "TLSv1.2",
     }  # fmt: skip
-    return postgres.Cluster(name, state / name, state / "log" / f"{name}.log", port, password, tuning)
+    return SecuredCluster(name, state / name, state / "log" / f"{name}.log", port, password, tuning, programs=programs)
 
 
-def only_tls(cluster: postgres.Cluster) -> None:
+def only_tls(cluster: SecuredCluster) -> None:
     """From now on the server lets nobody in without TLS."""
     hba = cluster.folder / "pg_hba.conf"
     rule = "all all 127.0.0.1/32 scram-sha-256"

@@ -17,6 +17,8 @@ import pytest
 from cdc.local import prepare
 from cdc.local.addresses import Choices
 from tests.certificates import ELSEWHERE, Authority
+from tests.fix_stack import missing_service
+from tests.real import other_server
 from tests.secured import Secured, only_tls, secured_stack
 
 CONFIGURATION = """
@@ -51,10 +53,10 @@ path = "keyring.json"
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     state = tmp_path_factory.mktemp("secured")
-    for folder in (state, *list(state.parents)[:-1]):
-        if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    with secured_stack(state / "stack") as stack:
+    programs = other_server.with_contrib()
+    if programs is None:
+        missing_service("no PostgreSQL built with TLS: the wheel's is not (apt-get install postgresql)")
+    with secured_stack(state / "stack", programs) as stack:
         _warehouse(stack)
         _source(stack)
         text = CONFIGURATION.format(broker=stack.broker.address, connect=stack.worker.url, ca=stack.ca)
