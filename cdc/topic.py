@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -43,8 +44,9 @@ def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Top
         Halted: it has another number of partitions than one.
     """
     said: list[KafkaError] = []
+    settings: dict[str, Any] = {**kafka, "client.id": "cdc-describe", "log_level": 0, "error_cb": said.append}
     try:
-        admin = AdminClient({**kafka, "client.id": "cdc-describe", "log_level": 0, "error_cb": said.append})
+        admin = AdminClient(settings)
     except KafkaException as error:
         raise ConfigError(
             f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka, CONFIGURATION.md: each a text"
