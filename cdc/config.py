@@ -4,6 +4,8 @@ Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFI
 ``./.cdc/cdc.toml``. Sources are in that file, and in files beside it: ``sources/NAME/source.toml`` holds the table
 ``[sources.NAME]`` of one source, its relative paths counted from its own folder. ``cdc connectors init`` writes such
 files; ``cdc local up``, which writes ``cdc.toml`` anew, leaves them alone.
+
+A text may stand elsewhere: ``dsn = { file = "/run/secrets/warehouse" }`` or ``{ env = "WAREHOUSE_DSN" }``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from typing import Any
 
 import psycopg2
 
+from cdc import kept_elsewhere
+from cdc.connect_config import ConnectConfig
+from cdc.connect_config import parse as parse_connect
 from cdc.errors import ConfigError, NotFound
 
 _SOURCE = re.compile(r"(?!pg_)[a-z][a-z0-9_]{0,40}")
@@ -49,7 +54,7 @@ class Config:
 
     path: Path
     kafka: Mapping[str, str] = field(repr=False)
-    connect_url: str = field(repr=False)
+    connect: ConnectConfig = field(repr=False)
     warehouse_dsn: str = field(repr=False)
     warehouse_admin_dsn: str = field(repr=False)
     warehouse_auditor_dsn: str = field(repr=False)
@@ -66,6 +71,11 @@ class Config:
     def source_folder(self, name: str) -> Path:
         """Where the files of a source are that is not declared in the configuration file itself."""
         return self.state / SOURCE_FOLDER / name
+
+    @property
+    def connect_url(self) -> str:
+        """The first worker of the Connect cluster that was chosen."""
+        return self.connect.urls[0]
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -109,11 +119,12 @@ def find(explicit: Path | None = None) -> Path:
     )
 
 
-def load(explicit: Path | None = None) -> Config:
-    """Read and check the configuration.
+def load(explicit: Path | None = None, context: str | None = None) -> Config:
+    """Read and check the configuration. ``context``: Connect cluster; default ``$CDC_CONTEXT``, else ``[connect]``.
 
     Raises:
         ConfigError: missing or malformed; the message names the file and the setting.
+        NotFound: no such context.
     """
     path = find(explicit).absolute()
     table = _read(path)
@@ -121,13 +132,13 @@ def load(explicit: Path | None = None) -> Config:
     warehouse, privacy = table.table("warehouse"), table.table("privacy")
     warehouse.only("dsn", "admin_dsn", "auditor_dsn")
     privacy.only("dsn", "admin_dsn")
-    connect, keyring = table.table("connect"), table.table("keyring")
-    connect.only("url")
+    connect = parse_connect(table.table("connect").raw, path, context or os.environ.get("CDC_CONTEXT") or None)
+    keyring = table.table("keyring")
     keyring.only("path")
     return Config(
         path=path,
         kafka=table.table("kafka").texts(),
-        connect_url=connect.url("url"),
+        connect=connect,
         warehouse_dsn=warehouse.dsn("dsn"),
         warehouse_admin_dsn=warehouse.dsn("admin_dsn", fallback="dsn"),
         warehouse_auditor_dsn=warehouse.dsn("auditor_dsn", fallback="dsn"),
@@ -223,12 +234,14 @@ class _Table:
 
     def text(self, key: str) -> str:
         value = self.raw.get(key)
+        if isinstance(value, dict):
+            value = kept_elsewhere.text(value, self._at(key), self.path.parent)
         if not isinstance(value, str) or not value or "\0" in value:
             raise ConfigError(f"{self._at(key)}: a non-empty text is needed")
         return value
 
     def texts(self) -> dict[str, str]:
-        return {key: str(value) for key, value in self.raw.items() if self.text(key) or value}
+        return {key: self.text(key) for key in self.raw}
 
     def dsn(self, key: str, fallback: str | None = None) -> str:
         if fallback is not None and key not in self.raw:
@@ -244,12 +257,6 @@ class _Table:
             ) from None
         if not all(port.isdecimal() or not port for port in str(ports).split(",")):
             raise ConfigError(f"{self._at(key)}: the port is not a number", hint="host=… port=… dbname=… user=…")
-        return value
-
-    def url(self, key: str) -> str:
-        value = self.text(key)
-        if not value.startswith(("http://", "https://")):
-            raise ConfigError(f"{self._at(key)}: not an HTTP URL", hint=f'[{self.name}] {key} = "http://HOST:PORT"')
         return value
 
     def file(self, key: str) -> Path:

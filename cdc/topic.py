@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -38,17 +39,45 @@ def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Top
     """Ask the broker about a topic.
 
     Raises:
-        Unreachable: no broker answers.
-        ConfigError: there is no such topic, or the client library refuses the settings.
+        Unreachable: no broker answers, or TLS does not come about; the message says why.
+        ConfigError: there is no such topic, the client library refuses the settings, or the broker the credentials.
         Halted: it has another number of partitions than one.
     """
+    said: list[KafkaError] = []
+    settings: dict[str, Any] = {**kafka, "client.id": "cdc-describe", "log_level": 0, "error_cb": said.append}
     try:
-        admin = AdminClient({**kafka, "client.id": "cdc-describe", "log_level": 0})
+        admin = AdminClient(settings)
     except KafkaException as error:
         raise ConfigError(
             f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka, CONFIGURATION.md: each a text"
         ) from None
-    return described(admin, kafka, topic, timeout_s)
+    try:
+        return described(admin, kafka, topic, timeout_s)
+    except Unreachable:
+        admin.poll(0)
+        _explain(kafka, said)
+        raise
+
+
+def _explain(kafka: Mapping[str, str], said: list[KafkaError]) -> None:
+    """Raise what connections were refused for, where a time-out alone would hide it."""
+    for error in said:
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - the client library's name
+            raise ConfigError(
+                f"Kafka at {kafka.get('bootstrap.servers')} refuses the credentials: {_reason(error)}",
+                hint="sasl.mechanism, sasl.username, sasl.password under [kafka]",
+            ) from None
+        if error.code() == KafkaError._SSL:  # noqa: SLF001 - likewise
+            raise Unreachable(
+                f"no TLS with Kafka at {kafka.get('bootstrap.servers')}: {_reason(error)}",
+                hint="security.protocol, ssl.ca.location under [kafka]",
+            ) from None
+
+
+def _reason(error: KafkaError) -> str:
+    """Without librdkafka's name of the connection and its timing."""
+    said = error.str().split(": ", 1)[-1]
+    return said.split(" (after ", 1)[0]
 
 
 def described(admin: AdminClient, kafka: Mapping[str, str], topic: str, timeout_s: float) -> Topic:

@@ -1,34 +1,30 @@
 """Bring one connector to what its definition says, and do not return before every task runs.
 
 Applying twice changes nothing the second time: an equal configuration is not written, because writing it would restart
-the tasks.
+the tasks. Connect has no compare-and-set, so two who apply at once are told apart by reading: the live configuration is
+read right before it is written and once more when the tasks run. Between that read and the write lies one request's
+way to Connect; who is overwritten within it learns it from the second read.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from connectors import profile, redact
+from connectors import plan, profile, redact
 from connectors.client import ConnectClient
 from connectors.definition import Definition
-from connectors.errors import NotFound, Rejected, TaskFailed, Unreachable
+from connectors.errors import Conflict, ConnectorError, NoAnswer, NotFound, NotInTime, Rejected, TaskFailed, Unreachable
 from connectors.model import ConnectorStatus
 from connectors.secrets import SecretLookup
-
-Report: TypeAlias = Callable[[str], None]
-"""Takes one line of progress."""
+from connectors.waiting import POLL_S, STEADY_S, Report, Wait, status_of
 
 Action: TypeAlias = Literal["created", "updated", "restarted", "resumed", "unchanged"]
 
-POLL_S = 0.25
-STEADY_S = 2.0
-"""So long it must be seen running after a change: Connect shows old tasks RUNNING until it has stopped them, and a new
-task is RUNNING before Debezium has connected."""
-STALE_S = 10.0
-"""So long a failure from before the change is taken for what Connect has not cleared away yet."""
+LOOK_AGAIN_S = 30.0
+"""So long the live configuration is looked for after an answer to writing it was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +37,35 @@ class Outcome:
     status: ConnectorStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The live configuration that a plan was made of, None for no connector: what is there must still be that."""
+
+    live: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to apply.
+
+    ``timeout_s``: until the tasks run. ``owner``: this installation (:mod:`connectors.plan`). ``rollback``: put the
+    previous configuration back when the new one does not come to run. ``keep``: is given the previous configuration
+    before it is replaced.
+    """
+
+    timeout_s: float = 120
+    owner: str = ""
+    rollback: bool = False
+    planned: Planned | None = None
+    keep: Callable[[Mapping[str, str]], None] = lambda _config: None
+
+
+def desired(definition: Definition, secrets: SecretLookup) -> plan.Desired:
+    """What a definition wants of Connect."""
+    config = profile.configuration(profile.expand(definition, secrets))
+    return plan.Desired(definition.name, definition.topic, config)
+
+
 def apply(
     client: ConnectClient,
     definition: Definition,
@@ -48,31 +73,63 @@ def apply(
     *,
     timeout_s: float = 120,
     report: Report = lambda _line: None,
+    options: Options | None = None,
 ) -> Outcome:
     """Create or update the connector through ``PUT /config`` and wait until it and all its tasks run.
 
     Does not look at the source database: :func:`connectors.check.demand_fit` does.
 
     Raises:
-        Rejected: the worker has no Debezium ≥ 3.7.0, or finds settings invalid. Nothing was changed.
+        Rejected: the worker has no Debezium that is fit, or finds settings invalid. Nothing was changed.
+        Conflict: somebody else has written the configuration since it was planned, or since it was applied.
         TaskFailed: it was applied, and the connector or a task failed; the message has the causes.
         Unreachable: Connect does not answer, or the tasks did not run within ``timeout_s``.
     """
-    deadline = time.monotonic() + timeout_s
-    desired = profile.configuration(profile.expand(definition, secrets))
     _demand_plugin(client, profile.CONNECTORS[definition.kind])
-    present = _present(client, definition.name)
-    before = None if present is None else _status(client, definition.name, deadline)
-    changed = _differences(present, desired)
-    if changed:
-        _demand_valid(client, definition, desired)
-        created = client.put_config(definition.name, desired)
-        report(f"{definition.name}: {'created' if created else 'updated: ' + ', '.join(changed)}")
-        action: Action = "created" if created else "updated"
-    else:
+    return bring(client, desired(definition, secrets), options or Options(timeout_s), report)
+
+
+def bring(client: ConnectClient, wanted: plan.Desired, options: Options, report: Report) -> Outcome:
+    """Bring a connector to a configuration, as :func:`apply` does.
+
+    Raises:
+        ConnectorError: as :func:`apply`.
+    """
+    deadline = time.monotonic() + options.timeout_s
+    live = present(client, wanted.name)
+    before = None if live is None else status_of(client, wanted.name, deadline)
+    changed = plan.differences(live, wanted.config)
+    if not changed:
         action = _mend(client, before, report)
-    status = _Wait(client, definition.name, deadline, before, report).running(0 if action == "unchanged" else STEADY_S)
-    return Outcome(definition.name, action, changed if action == "updated" else (), status)
+        wait = Wait(client, wanted.name, deadline, before, report)
+        return Outcome(wanted.name, action, (), wait.running(0 if action == "unchanged" else STEADY_S))
+    if options.planned is not None:
+        _demand_as_planned(wanted, live, options.planned)
+    _demand_valid(client, wanted)
+    if live is not None:
+        options.keep(live)
+    _write(client, wanted, options.owner, report)
+    if before is not None and before.state in {"PAUSED", "STOPPED"}:
+        client.resume(wanted.name)
+    report(f"{wanted.name}: {'created' if live is None else 'updated: ' + ', '.join(changed)}")
+    try:
+        if live is None:
+            _warn_of_offsets(client, wanted.name, report)
+        status = Wait(client, wanted.name, deadline, before, report).running(STEADY_S)
+    except (TaskFailed, NotInTime) as error:
+        if options.rollback:
+            raise _rolled_back(client, wanted.name, live, options, report, error) from None
+        raise
+    _demand_ours(client, wanted)
+    return Outcome(wanted.name, "created" if live is None else "updated", () if live is None else changed, status)
+
+
+def present(client: ConnectClient, name: str) -> dict[str, str] | None:
+    """The live configuration; None without a connector."""
+    try:
+        return client.config(name)
+    except NotFound:
+        return None
 
 
 def _demand_plugin(client: ConnectClient, connector: profile.Connector) -> None:
@@ -95,26 +152,97 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:3] if part.isdigit())
 
 
-def _present(client: ConnectClient, name: str) -> dict[str, str] | None:
-    try:
-        return client.config(name)
-    except NotFound:
-        return None
+def _demand_as_planned(wanted: plan.Desired, live: Mapping[str, str] | None, planned: Planned) -> None:
+    """See that nobody has written since the plan was made."""
+    if planned.live == live:
+        return
+    if live is None or planned.live is None:
+        what = "it was deleted" if live is None else "it was created"
+    else:
+        names = sorted(n for n in live.keys() | planned.live.keys() if live.get(n) != planned.live.get(n))
+        what = "these were changed: " + ", ".join(_changed(n, planned.live, live, n in wanted.config) for n in names)
+    raise Conflict(
+        f"{wanted.name}: somebody else has written its configuration since the plan was made; nothing was written:"
+        f" {what}",
+        hint=f"cdc connectors plan {wanted.name}",
+    )
 
 
-def _differences(present: dict[str, str] | None, desired: dict[str, str]) -> tuple[str, ...]:
-    if present is None:
-        return tuple(desired)
-    names = sorted((present.keys() | desired.keys()) - {"name"})
-    return tuple(name for name in names if present.get(name) != desired.get(name))
+def _changed(name: str, before: Mapping[str, str], after: Mapping[str, str], known: bool) -> str:
+    def shown(config: Mapping[str, str]) -> str:
+        return redact.value(name, config[name], known=known) if name in config else "absent"
+
+    return name if name == plan.APPLIED else f"{name} ({shown(before)} → {shown(after)})"
 
 
-def _demand_valid(client: ConnectClient, definition: Definition, desired: dict[str, str]) -> None:
-    name = definition.name
-    wrong = client.validate(profile.CONNECTORS[definition.kind].class_name, name, desired)
+def _demand_ours(client: ConnectClient, wanted: plan.Desired) -> None:
+    """See that what runs is what was written: somebody may have written at the same moment."""
+    live = present(client, wanted.name)
+    changed = plan.differences(live, wanted.config)
+    if live is None or changed:
+        what = "deleted it" if live is None else f"changed {', '.join(changed)}"
+        raise Conflict(
+            f"{wanted.name}: it was applied, and somebody else has {what} since",
+            hint=f"cdc connectors plan {wanted.name}",
+        )
+
+
+def _demand_valid(client: ConnectClient, wanted: plan.Desired) -> None:
+    wrong = client.validate(wanted.config["connector.class"], wanted.name, wanted.config)
     if wrong:
         lines = "".join(f"\n  {setting}: {'; '.join(errors)}" for setting, errors in wrong.items())
-        raise Rejected(f"Kafka Connect finds the configuration of {name} invalid:{lines}")
+        raise Rejected(f"Kafka Connect finds the configuration of {wanted.name} invalid:{lines}")
+
+
+def _write(client: ConnectClient, wanted: plan.Desired, owner: str, report: Report) -> None:
+    """Write the configuration. Where the answer was lost, look whether Connect has it all the same."""
+    config = plan.marked(wanted.config, owner)
+    try:
+        client.put_config(wanted.name, config)
+    except NoAnswer as lost:
+        deadline = time.monotonic() + LOOK_AGAIN_S
+        while True:
+            try:
+                if not plan.differences(present(client, wanted.name), wanted.config):
+                    report(f"{wanted.name}: applied (the response was lost)")
+                    return
+            except Unreachable:
+                pass
+            if time.monotonic() > deadline:
+                raise lost from None
+            time.sleep(POLL_S)
+
+
+def _warn_of_offsets(client: ConnectClient, name: str, report: Report) -> None:
+    """Offsets outlive a connector: one of the same name goes on there instead of reading a baseline."""
+    try:
+        offsets = client.offsets(name)
+    except ConnectorError:
+        return
+    if offsets:
+        report(
+            f"{name}: warning: Connect has offsets of an earlier connector of this name: it goes on there, and takes no"
+            f" new snapshot. If that is not meant: cdc connectors delete {name} --reset-offsets, then apply again"
+        )
+
+
+def _rolled_back(
+    client: ConnectClient, name: str, live: Mapping[str, str] | None, options: Options, report: Report,
+    error: TaskFailed | NotInTime,
+) -> ConnectorError:  # fmt: skip
+    """Put back what was there; answers the error to raise."""
+    kind, hint = type(error), error.hint
+    try:
+        if live is None:
+            client.delete(name)
+            return kind(f"{error}; it was new, and is deleted again (its slot and offsets stay)", hint=hint)
+        before = status_of(client, name, time.monotonic() + options.timeout_s)
+        client.put_config(name, live)
+        report(f"{name}: rolled back to the previous configuration")
+        Wait(client, name, time.monotonic() + options.timeout_s, before, report).running(STEADY_S)
+    except ConnectorError as second:
+        return kind(f"{error}; and rolling back failed: {second}", hint=f"cdc connectors describe {name}")
+    return kind(f"{error}; the previous configuration is back, and runs", hint=hint)
 
 
 def _mend(client: ConnectClient, status: ConnectorStatus | None, report: Report) -> Action:
@@ -128,50 +256,3 @@ def _mend(client: ConnectClient, status: ConnectorStatus | None, report: Report)
         report(f"{status.name}: was {status.state}; resumed")
         return "resumed"
     return "unchanged"
-
-
-def _status(client: ConnectClient, name: str, deadline: float) -> ConnectorStatus:
-    """The status; it comes round a moment after a connector is created."""
-    while True:
-        try:
-            return client.status(name)
-        except NotFound:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(POLL_S)
-
-
-@dataclass(slots=True)
-class _Wait:
-    """Looks at a connector until it runs, or has failed anew."""
-
-    client: ConnectClient
-    name: str
-    deadline: float
-    before: ConnectorStatus | None
-    report: Report
-
-    def running(self, steady_s: float) -> ConnectorStatus:
-        """Its status, once it has been running for ``steady_s``."""
-        began = since = time.monotonic()
-        shown = ""
-        while True:
-            status, now = _status(self.client, self.name, self.deadline), time.monotonic()
-            tasks = ", ".join(f"task {task.id} {task.state}" for task in status.tasks) or "no task yet"
-            seen = f"{self.name}: {status.state}, {tasks}"
-            if seen != shown:
-                self.report(seen)
-                shown = seen
-            if status.failed and (now - began > STALE_S or not self._stale(status)):
-                cause = redact.causes(status.failed_traces[0])
-                raise TaskFailed(f"{self.name} failed: {cause}", hint="mend that, then cdc connectors apply")
-            if not status.running:
-                since = now
-            elif now - since >= steady_s:
-                return status
-            if now > self.deadline:
-                raise Unreachable(f"not running in time: {seen}", hint="the worker's log says what it waits for")
-            time.sleep(POLL_S)
-
-    def _stale(self, status: ConnectorStatus) -> bool:
-        return self.before is not None and status.failed_traces == self.before.failed_traces

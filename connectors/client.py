@@ -1,66 +1,21 @@
-"""Kafka Connect's REST interface: one method per endpoint that is used; failures become a :class:`ConnectorError` once.
-
-Status codes alone do not say what happened: 409 is both "a rebalance is going on" and "exists already", and 500 both a
-fault and a rebalance. Both are told apart here, by Connect's fixed texts (Kafka 4.3, ``AbstractHerder`` and
-``DistributedHerder``), and nowhere else.
-"""
+"""Kafka Connect's REST interface: one method per endpoint that is used; :mod:`connectors.transport` reaches it."""
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from connectors import redact
-from connectors.errors import Conflict, ConnectorError, NotFound, Rebalancing, Rejected, Unreachable
 from connectors.model import ConnectorInfo, ConnectorStatus, Plugin, TaskStatus, WorkerInfo
-
-_PASSES = (
-    "rebalance",
-    "no known leader URL",
-    "stale configuration",
-    "Request timed out",
-    "can be safely retried",
-    "conflicting operation",
-)
+from connectors.transport import Transport
+from connectors.transport import connector_path as _path
 
 
-class ConnectClient:
-    """Talks to one Connect worker; any worker of a cluster will do. Use it as a context manager.
-
-    ``timeout_s`` bounds one request (Connect itself gives up after 90 s), ``patience_s`` the wait for a rebalance.
-    The URL may hold ``user:password@``, which no message shows. Proxies from the environment are not used.
-    """
-
-    def __init__(self, url: str, *, timeout_s: float = 100, patience_s: float = 60) -> None:
-        try:
-            base = httpx.URL(url)
-        except httpx.InvalidURL:
-            raise Unreachable(
-                "the URL of Kafka Connect is malformed", hint="[connect] url = http://HOST:8083"
-            ) from None
-        if base.scheme not in {"http", "https"} or not base.host:
-            raise Unreachable("the URL of Kafka Connect is malformed", hint="[connect] url = http://HOST:8083")
-        self.address = f"{base.scheme}://{base.netloc.decode()}"
-        self._patience = patience_s
-        self._http = httpx.Client(base_url=base, timeout=httpx.Timeout(timeout_s, connect=10), trust_env=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+class ConnectClient(Transport):
+    """Talks to the workers of one Connect cluster; any worker will do. Use it as a context manager."""
 
     def worker(self) -> WorkerInfo:
         """``GET /``."""
@@ -74,13 +29,20 @@ class ConnectClient:
         )
 
     def connectors(self) -> tuple[ConnectorInfo, ...]:
-        """``GET /connectors?expand=status&expand=info``, sorted by name."""
+        """``GET /connectors?expand=status&expand=info``, sorted by name: one request, however many there are.
+
+        Connect leaves out one whose status has not come round yet, a moment after it was made.
+        """
         answer = self._ask("GET", "/connectors?expand=status&expand=info")
         return tuple(
-            ConnectorInfo(name, _status(item["status"]), item["info"]["config"])
+            ConnectorInfo(name, _status(item["status"]), item["info"]["config"], item["info"].get("type") or "source")
             for name, item in sorted(answer.items())
             if "status" in item and "info" in item
         )
+
+    def names(self) -> list[str]:
+        """``GET /connectors``: the names alone."""
+        return [str(name) for name in self._ask("GET", "/connectors")]
 
     def config(self, name: str) -> dict[str, str]:
         """``GET /connectors/{name}/config``. References are not resolved.
@@ -98,6 +60,12 @@ class ConnectClient:
         """
         response = self._send("PUT", f"{_path(name)}/config", {**config, "name": name})
         return response.status_code == httpx.codes.CREATED
+
+    def secret_settings(self, plugin: str) -> frozenset[str]:
+        """``GET /connector-plugins/{plugin}/config``: the settings that the plugin itself declares as passwords."""
+        class_name = plugin.rpartition(".")[2]
+        answer = self._ask("GET", f"/connector-plugins/{quote(class_name, safe='')}/config")
+        return frozenset(item["name"] for item in answer if item.get("type") == "PASSWORD")
 
     def validate(self, plugin: str, name: str, config: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """``PUT /connector-plugins/{plugin}/config/validate``: setting → what is wrong with it. Empty: all is well."""
@@ -123,6 +91,22 @@ class ConnectClient:
         """``PUT /connectors/{name}/resume``: out of PAUSED or STOPPED."""
         self._send("PUT", f"{_path(name)}/resume")
 
+    def restart(self, name: str, *, only_failed: bool) -> None:
+        """``POST /connectors/{name}/restart?includeTasks=true``: the connector and its tasks, or those that FAILED."""
+        self._send("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+
+    def restart_task(self, name: str, task: int) -> None:
+        """``POST /connectors/{name}/tasks/{task}/restart``.
+
+        Raises:
+            NotFound: no such connector or task.
+        """
+        self._send("POST", f"{_path(name)}/tasks/{task}/restart")
+
+    def pause(self, name: str) -> None:
+        """``PUT /connectors/{name}/pause``: its tasks stay, and read nothing. Asynchronous (HTTP 202)."""
+        self._send("PUT", f"{_path(name)}/pause")
+
     def stop(self, name: str) -> None:
         """``PUT /connectors/{name}/stop``: end its tasks and keep it (KIP-875)."""
         self._send("PUT", f"{_path(name)}/stop")
@@ -139,71 +123,6 @@ class ConnectClient:
         """``DELETE /connectors/{name}/offsets``: forget its positions; it must be STOPPED."""
         self._send("DELETE", f"{_path(name)}/offsets")
 
-    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
-        response = self._send(method, path, body)
-        try:
-            return response.json()
-        except ValueError:
-            raise ConnectorError(f"{self.address}: this is not Kafka Connect's REST interface") from None
-
-    def _send(self, method: str, path: str, body: Mapping[str, str] | None = None) -> httpx.Response:
-        """One request, repeated with jittered back-off while the workers rebalance."""
-        deadline, pause = time.monotonic() + self._patience, 0.25
-        while True:
-            try:
-                return self._once(method, path, body)
-            except Rebalancing:
-                if time.monotonic() + pause > deadline:
-                    raise
-            time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (jitter)
-            pause = min(pause * 2, 5)
-
-    def _once(self, method: str, path: str, body: Mapping[str, str] | None) -> httpx.Response:
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.TimeoutException:
-            raise Unreachable(
-                f"{self.address}: no answer from Kafka Connect in time; whether it acted is not known"
-            ) from None
-        except httpx.HTTPError as error:
-            name = type(error).__name__
-            raise Unreachable(
-                f"{self.address}: Kafka Connect does not answer ({name})", hint="cdc local status"
-            ) from None
-        if response.is_success:
-            return response
-        raise self._failure(response)
-
-    def _failure(self, response: httpx.Response) -> ConnectorError:
-        try:
-            said = str(response.json()["message"])
-        except (ValueError, KeyError, TypeError):
-            return ConnectorError(
-                f"{self.address}: HTTP {response.status_code}, and not from Kafka Connect's REST interface"
-            )
-        status, text = response.status_code, redact.message(said)
-        if status in {httpx.codes.CONFLICT, httpx.codes.INTERNAL_SERVER_ERROR} and any(
-            word in said for word in _PASSES
-        ):
-            return Rebalancing(f"Kafka Connect is rebalancing: {text}", hint="try again in a minute")
-        if status == httpx.codes.CONFLICT:
-            return Conflict(f"Kafka Connect refuses: {text}")
-        if status == httpx.codes.NOT_FOUND:
-            return NotFound(f"Kafka Connect: {text}", hint="cdc connectors list")
-        if status == httpx.codes.BAD_REQUEST:
-            return Rejected(f"Kafka Connect rejects it: {_without_frame(text)}")
-        return ConnectorError(f"Kafka Connect answers HTTP {status}: {text}", hint="the worker's log has the cause")
-
-
-def _path(name: str) -> str:
-    return f"/connectors/{quote(name, safe='')}"
-
-
-def _without_frame(text: str) -> str:
-    """Connect's list of errors without the sentences around it."""
-    text = text.partition(" error(s): ")[2] or text
-    return text.partition(" You can also find the above list")[0]
-
 
 def _status(answer: Mapping[str, Any]) -> ConnectorStatus:
     connector = answer["connector"]
@@ -212,5 +131,10 @@ def _status(answer: Mapping[str, Any]) -> ConnectorStatus:
         for task in answer["tasks"]
     )
     return ConnectorStatus(
-        answer["name"], connector["state"], connector.get("worker_id", ""), tasks, connector.get("trace", "")
+        answer["name"],
+        connector["state"],
+        connector.get("worker_id", ""),
+        tasks,
+        connector.get("trace", ""),
+        connector.get("version") or "",
     )

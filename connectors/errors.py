@@ -40,6 +40,20 @@ class Unreachable(ConnectorError):
     exit_code = 5
 
 
+class NoAnswer(Unreachable):
+    """The request was sent, and no answer came: whether Connect acted is not known. Look before asking again."""
+
+
+class NotInTime(Unreachable):
+    """What was asked for did not come about in the time that was given."""
+
+
+class Forbidden(ConnectorError):
+    """Kafka Connect, or a proxy before it, refuses the credentials."""
+
+    exit_code = 2
+
+
 class Rebalancing(Unreachable):
     """Connect's workers are settling who does what (HTTP 409 or 500). Passes by itself: ask again."""
 

@@ -38,13 +38,14 @@ class TaskStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorStatus:
-    """A connector and its tasks."""
+    """A connector and its tasks. ``version``: of its plugin, where the worker says it (Kafka 4.1, KAFKA-18988)."""
 
     name: str
     state: str
     worker: str
     tasks: tuple[TaskStatus, ...]
     trace: str = field(default="", repr=False)
+    version: str = ""
 
     @property
     def running(self) -> bool:
@@ -65,8 +66,12 @@ class ConnectorStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorInfo:
-    """A connector as Connect lists it. The configuration may hold secrets that others wrote in plain."""
+    """A connector as Connect lists it; ``kind`` is ``source`` or ``sink``.
+
+    The configuration may hold secrets that others wrote in plain.
+    """
 
     name: str
     status: ConnectorStatus
     config: Mapping[str, str] = field(repr=False)
+    kind: str = "source"

@@ -70,12 +70,42 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc connectors apply": (
         ("cdc connectors apply", "all that are configured"),
         ("cdc connectors apply trading --timeout 300", "one, and wait up to five minutes for it"),
+        ("cdc connectors apply trading --rollback --reason 'ticket 4711'", "put the old one back if it fails"),
+        ("cdc connectors apply --prune", "also delete what no source has any more; asks"),
     ),
+    "cdc connectors plan": (
+        ("cdc connectors plan", "what apply would change, and what somebody else has edited"),
+        ("cdc connectors plan trading --output json", "for a program; exit code 10: changes are pending"),
+        ("cdc connectors plan --context staging", "of another Connect cluster"),
+    ),
+    "cdc connectors describe": (
+        ("cdc connectors describe trading", "state, causes, offsets, slot, configuration"),
+        ("cdc connectors describe trading --trace", "with whole stack traces, without values"),
+    ),
+    "cdc connectors validate": (("cdc connectors validate", "per setting; exit code 6 when something is wrong"),),
+    "cdc connectors pause": (("cdc connectors pause trading --reason 'ticket 4711'", "one; the source keeps WAL"),),
+    "cdc connectors resume": (("cdc connectors resume --all", "everything of this installation"),),
+    "cdc connectors stop": (("cdc connectors stop 'shop*'", "by a pattern, in quotes"),),
+    "cdc connectors restart": (
+        ("cdc connectors restart --all", "whatever has failed"),
+        ("cdc connectors restart trading --tasks all", "also what runs"),
+        ("cdc connectors restart trading --task 0 --no-wait", "one task, without waiting for it"),
+    ),
+    "cdc connectors rollback": (("cdc connectors rollback trading", "to what the last apply replaced"),),
+    "cdc connectors delete": (
+        ("cdc connectors delete shop --keep-offsets", "a later one goes on there"),
+        ("cdc connectors delete shop --reset-offsets --yes", "a later one takes a new snapshot; does not ask"),
+    ),
+    "cdc connectors export": (("cdc connectors export --folder exported", "all, a file each"),),
+    "cdc connectors edit": (("cdc connectors edit shop", "in $EDITOR; then the plan, then a question"),),
     "cdc connectors drift": (
         ("cdc connectors drift", "tables that are gone at a source, defaults and conversions that no row change told"),
         ("cdc connectors drift trading --output json", "of one source, for a program"),
     ),
-    "cdc connectors list": (("cdc connectors list", "what runs, what failed and why, what is absent"),),
+    "cdc connectors list": (
+        ("cdc connectors list", "what runs, what failed and why, what is absent"),
+        ("cdc connectors list --state failed --output csv", "what needs you"),
+    ),
     "cdc policy init": (
         ("cdc policy init shop", "from the catalog: keys clear or tokens, the rest sealed"),
         ("cdc policy init shop --clear 'orders.*'", "leave these columns in clear"),

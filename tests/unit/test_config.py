@@ -219,3 +219,48 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
 def test_an_unknown_source(tmp_path):
     with pytest.raises(NotFound, match="no source 'tradng'; there are: trading"):
         config.load(written(tmp_path, GOOD)).source("tradng")
+
+
+def test_connect_clusters_by_name(tmp_path, monkeypatch):
+    document = changed("connect", "contexts", to={
+        "staging": {"url": ["https://a:8443", "https://b:8443"], "ca": "ca.pem", "certificate": "me.pem", "key": "me.key",
+                    "username": "admin", "password_file": "pw", "kafka_cluster_id": "id", "owner": "desk"},
+        "test": {"url": "http://t:1", "token_env": "PLANTED_TOKEN"},
+    })  # fmt: skip
+    path = written(tmp_path, document)
+    assert config.load(path).connect.context is None
+    staging = config.load(path, "staging").connect
+    assert (staging.context, staging.urls, staging.owner) == ("staging", ("https://a:8443", "https://b:8443"), "desk")
+    assert staging.ca == tmp_path / "ca.pem"
+    with pytest.raises(ConfigError, match="pw"):
+        staging.password()
+    (tmp_path / "pw").write_text("planted-pw\n")
+    assert (staging.password(), staging.token()) == ("planted-pw", None)
+    assert "planted" not in repr(config.load(path, "staging"))
+    monkeypatch.setenv("CDC_CONTEXT", "test")
+    chosen = config.load(path)
+    assert chosen.connect_url == "http://t:1"
+    with pytest.raises(ConfigError, match=r"\$PLANTED_TOKEN is not set"):
+        chosen.connect.token()
+    monkeypatch.setenv("PLANTED_TOKEN", "planted-token")
+    assert chosen.connect.token() == "planted-token"
+    with pytest.raises(NotFound, match="there are: staging, test"):
+        config.load(path, "gone")
+
+
+@pytest.mark.parametrize(
+    ("to", "named"),
+    [
+        ({"x y": {}}, "[connect.contexts] x y"), ({"x": "planted"}, "[connect.contexts] x"), ({"x": {}}, "[connect.contexts.x] url"),
+        ({"x": {"url": []}}, "[connect.contexts.x] url"), ({"x": {"url": ["planted"]}}, "[connect.contexts.x] url"),
+        ({"x": {"url": "http://h", "password": "planted"}}, "[connect.contexts.x] password: unknown setting"),
+        ({"x": {"url": "http://h", "key": "k"}}, "[connect.contexts.x] key: a certificate is needed"),
+        ({"x": {"url": "http://h", "username": "u", "token_file": "t"}}, "[connect.contexts.x] username: either"),
+    ],
+)  # fmt: skip
+def test_a_malformed_context(tmp_path, to, named):
+    path = written(tmp_path, changed("connect", "contexts", to=to))
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert str(caught.value).startswith(f"{path}: {named}")
+    assert "planted" not in str(caught.value) + str(caught.value.hint)

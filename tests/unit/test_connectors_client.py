@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from connectors import apply as applying
-from connectors import client as talking
-from connectors import postgres_profile, profile
+from connectors import postgres_profile, profile, transport, waiting
 from connectors.apply import apply
 from connectors.client import ConnectClient
 from connectors.definition import load
@@ -66,9 +65,9 @@ def script() -> Iterator[Script]:
 
 @pytest.fixture(autouse=True)
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talking.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(transport.time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(applying, "STEADY_S", 0)
-    monkeypatch.setattr(applying, "STALE_S", 0.5)
+    monkeypatch.setattr(waiting, "STALE_S", 0.5)
 
 
 def ask(script: Script, request: str, *answers: tuple[int, object]) -> None:
@@ -146,6 +145,7 @@ def ready(script: Script, present: dict[str, str] | None, *statuses: dict) -> No
         script,
         "GET /connectors/trading/config",
         (200, present) if present is not None else (404, {"message": "not found"}),
+        (200, desired()),
     )
     ask(script, "PUT /connectors/trading/config", (201 if present is None else 200, {}))
     ask(script, "POST /connectors/trading/restart?includeTasks=true&onlyFailed=true", (202, status()))

@@ -8,8 +8,19 @@ from cdc.cli.lazy import LazyGroup
 
 COMMANDS = {
     "init": ("cdc.cli.connectors.init:init", "Write what capturing a database needs, from its catalog."),
+    "plan": ("cdc.cli.connectors.plan:plan", "Show what apply would change; exit code 10 when there is something."),
     "apply": ("cdc.cli.connectors.apply:apply", "Create or update connectors and wait until every task runs."),
     "list": ("cdc.cli.connectors.listing:list_", "List the connectors that Kafka Connect has, and those it lacks."),
+    "describe": ("cdc.cli.connectors.describe:describe", "Show state, causes, offsets, slot and configuration of one."),
+    "validate": ("cdc.cli.connectors.validate:validate", "Have Kafka Connect check configurations; applies nothing."),
+    "pause": ("cdc.cli.connectors.lifecycle:pause", "Have connectors read nothing, and keep their tasks."),
+    "resume": ("cdc.cli.connectors.lifecycle:resume", "Let paused or stopped connectors go on."),
+    "stop": ("cdc.cli.connectors.lifecycle:stop", "End the tasks of connectors, and keep their offsets."),
+    "restart": ("cdc.cli.connectors.lifecycle:restart", "Restart what has failed, and wait until it runs."),
+    "rollback": ("cdc.cli.connectors.rollback:rollback", "Put back the configuration that the last apply replaced."),
+    "delete": ("cdc.cli.connectors.delete:delete", "Delete a connector; shows its offsets and what it leaves behind."),
+    "export": ("cdc.cli.connectors.export:export", "Write existing connectors as files without secrets."),
+    "edit": ("cdc.cli.connectors.edit:edit", "Edit a definition, see its plan, apply it."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
 }
 
