@@ -5,9 +5,13 @@ Only what a real Connect cannot be made to do (lose one answer) comes from a pro
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Iterator
 
@@ -15,7 +19,10 @@ import httpx
 import psycopg2
 import pytest
 
+from cdc.cli import main
 from cdc.local.stack import Stack
+from connectors import apply as applying
+from connectors import lifecycle
 from connectors.apply import Options, bring
 from connectors.client import ConnectClient
 from connectors.errors import NotFound, TaskFailed
@@ -24,6 +31,13 @@ from tests.fix_own import Own, own_source
 from tests.scripted_connect import Scripted, forward, serving
 
 pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that fails at once fails late on a busy machine: until then it is taken for running."""
+    for module in (applying, lifecycle):
+        monkeypatch.setattr(module, "STEADY_S", 8.0 if os.getloadavg()[0] < 8 else 20.0)
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +67,24 @@ def password(own: Own) -> str:
 
 
 def connectors(own: Own, *words: str, code: int = 0, **environment: str) -> tuple[str, str]:
-    """Standard output and error; neither may ever hold the connector's password."""
-    done = own.cdc("connectors", *words, code=code, **environment)
-    assert password(own) not in done.stdout + done.stderr
-    return done.stdout, done.stderr
+    """Standard output and error of a command, run in this process; neither may ever hold the connector's password."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        for name, value in {"CDC_CONFIG": str(own.warehouse.path), **environment}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["cdc", "connectors", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == code, err.getvalue()
+    assert password(own) not in out.getvalue() + err.getvalue()
+    return out.getvalue(), err.getvalue()
+
+
+def create_stopped(client: ConnectClient, name: str, config: dict[str, str]) -> None:
+    """A connector that never runs (KIP-980)."""
+    body = {"name": name, "config": {**config, "name": name}, "initial_state": "STOPPED"}
+    posted = httpx.post(f"{client.address}/connectors", json=body, timeout=100, trust_env=False)
+    assert posted.status_code == 201, posted.text
 
 
 def planned(own: Own, *words: str, code: int = 0) -> dict:
@@ -158,9 +186,9 @@ def test_pause_stop_and_resume_are_waited_for(running: Own, client: ConnectClien
     assert connectors(running, "restart", name, "--tasks", "all", code=4)[1].startswith(f"cdc: {name} is STOPPED")
     assert f"{name}: resumed" in connectors(running, "resume", name)[1]
     assert client.status(name).running
-    assert [(e["command"], e["outcome"]) for e in operations(running)][-5:] == [
+    assert [(e["command"], e["outcome"]) for e in operations(running)][-4:] == [
         ("pause", "paused"), ("stop", "stopped"), ("restart", "failed"), ("resume", "resumed"),
-    ][-5:] or operations(running)[-1]["command"] == "resume"  # fmt: skip
+    ]  # fmt: skip
     for words in (("pause", "gone"), ("stop", "gone*"), ("restart", "gone")):
         assert "cdc connectors list" in connectors(running, *words, code=3)[1]
     assert "--all" in connectors(running, "stop", code=2)[1]
@@ -195,7 +223,7 @@ def test_describe_shows_offsets_slot_and_configuration_without_secrets(running: 
     assert shown["problems"] == []
     text = connectors(running, "describe", running.name)[0]
     assert re.search(r"^lag +[\d.,]+ (B|KiB|MiB) of WAL not confirmed$", text, re.MULTILINE)
-    assert "describe" in connectors(running, "describe", "gone", code=3)[1] or True
+    assert "cdc connectors list" in connectors(running, "describe", "gone", code=3)[1]
 
 
 def test_validate_asks_connect(running: Own):
@@ -212,17 +240,13 @@ def test_validate_asks_connect(running: Own):
 
 def test_a_foreign_connector_in_the_topic_is_refused_and_its_name_may_hold_a_slash(running: Own, client: ConnectClient):
     name = f"{running.name} a/b"
-    config = {**unmarked(client.config(running.name)), "slot.name": f"{running.name}_x", "database.password": "hunter2", "name": name}
-    posted = httpx.post(
-        f"{client.address}/connectors", json={"name": name, "config": {**config, "database.password": client.config(running.name)["database.password"]}, "initial_state": "STOPPED"}, timeout=100, trust_env=False,
-    )  # fmt: skip
-    assert posted.status_code == 201, posted.text
+    create_stopped(client, name, {**unmarked(client.config(running.name)), "slot.name": f"{running.name}_x"})
     try:
         told = connectors(running, "plan", running.name, code=4)[1]
         assert f"connector {name} writes to topic {running.name}, too" in told
         assert "too" in connectors(running, "apply", running.name, code=4)[1]
         assert re.search(rf"^{re.escape(name)} +STOPPED +0/0", connectors(running, "list")[0], re.MULTILINE)
-        assert "not applied by cdc" in connectors(running, "describe", name)[0]
+        assert "applied   not by cdc" in connectors(running, "describe", name)[0]
         assert f"name: {name}" in connectors(running, "export", name)[0]
         assert "nothing to do" in connectors(running, "stop", name)[1]
     finally:
@@ -232,10 +256,8 @@ def test_a_foreign_connector_in_the_topic_is_refused_and_its_name_may_hold_a_sla
 
 def test_prune_takes_only_what_carries_our_mark(running: Own, client: ConnectClient):
     live = client.config(running.name)
-    for name, mark in ((f"{running.name}_old", live["cdc.owner"]), (f"{running.name}_theirs", "somebody")):
-        config = {**live, "name": name, "cdc.owner": mark, "transforms.one.replacement": name, "slot.name": name}
-        posted = httpx.post(f"{client.address}/connectors", json={"name": name, "config": config, "initial_state": "STOPPED"}, timeout=100, trust_env=False)
-        assert posted.status_code == 201, posted.text
+    for name, mark in ((f"{running.name}_old", live["cdc.installation"]), (f"{running.name}_theirs", "somebody")):
+        create_stopped(client, name, {**live, "cdc.installation": mark, "transforms.one.replacement": name, "slot.name": name})
     try:
         out = json.loads(running.cdc("connectors", "plan", "--prune", "--output", "json", code=10).stdout)
         assert [c["name"] for c in out["plan"] if c["action"] == "delete"] == [f"{running.name}_old"]

@@ -151,7 +151,7 @@ def test_an_answer_that_is_late_is_unreachable():
 def apply(worker: Scripted, **options) -> tuple[str, list[str]]:
     said: list[str] = []
     with ConnectClient(worker.url) as client:
-        return bring(client, WANTED, Options(timeout_s=5, owner="here", **options), said.append).action, said
+        return bring(client, WANTED, Options(timeout_s=5, installation="here", **options), said.append).action, said
 
 
 def test_a_response_that_is_lost_is_looked_up(cluster: Cluster, worker: Scripted):
@@ -217,6 +217,23 @@ def test_a_failure_puts_the_previous_configuration_back(cluster: Cluster, worker
     with pytest.raises(TaskFailed, match="it was new, and is deleted again"):
         apply(worker, rollback=True)
     assert cluster.configs == {}
+
+
+def test_a_task_that_flaps_is_not_taken_for_running(cluster: Cluster, worker: Scripted, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(applying, "STEADY_S", 30)
+    answer = cluster.answer
+    seen: list[str] = []
+
+    def flapping(method: str, path: str, body: bytes):
+        if path.endswith("/status"):
+            seen.append(path)
+            cluster.task = "FAILED" if len(seen) > 3 else "RUNNING"
+        return answer(method, path, body)
+
+    worker.answer = flapping
+    with pytest.raises(TaskFailed, match="shop failed: DebeziumException: broken"):
+        apply(worker)
+    assert len(seen) == 4
 
 
 def test_a_plan_over_two_hundred_connectors_is_one_request_and_takes_less_than_two_seconds(cluster: Cluster, worker: Scripted):
