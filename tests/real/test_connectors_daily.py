@@ -15,11 +15,13 @@ import sys
 import time
 from collections.abc import Iterator
 
+import click
 import httpx
 import psycopg2
 import pytest
 
-from cdc.cli import main
+from cdc.cli import completion, main
+from cdc.cli.connectors.describe import describe
 from cdc.local.stack import Stack
 from connectors import apply as applying
 from connectors import lifecycle
@@ -358,16 +360,22 @@ def test_edit_shows_the_plan_and_applies_or_leaves_all_as_it_was(running: Own, c
     definition.write_text(old)
 
 
-def test_the_tab_key_knows_live_connectors_and_does_not_wait_for_a_connect_that_is_down(running: Own, client: ConnectClient):
-    def completed(**environment: str) -> tuple[list[str], float]:
-        began = time.monotonic()
-        done = running.cdc(COMP_WORDS="cdc connectors describe ", COMP_CWORD="3", _CDC_COMPLETE="bash_complete", **environment)
-        return [line.partition(",")[2] for line in done.stdout.splitlines()], time.monotonic() - began
+def test_the_tab_key_knows_live_connectors_and_does_not_wait_for_a_connect_that_is_down(running: Own, client: ConnectClient, monkeypatch: pytest.MonkeyPatch):
+    def completed(**environment: str) -> list[str]:
+        for name, value in {"CDC_CONFIG": str(running.warehouse.path), **environment}.items():
+            monkeypatch.setenv(name, value)
+        context = click.Context(describe)
+        return [item.value for item in completion.connector_names(context, describe.params[0], "")]
 
-    assert set(client.names()) <= set(completed()[0])
-    names, took = completed(**through(running, "http://127.0.0.1:9"))
-    assert running.name in names
-    assert took < 5  # with the start of Python, on a busy machine; alone it is below one second
+    began = time.monotonic()
+    assert running.name in completed(**through(running, "http://127.0.0.1:9"))
+    silent = Scripted(lambda *_: None, delay_s=30)
+    with serving(silent):
+        assert running.name in completed(**through(running, silent.url))
+    assert time.monotonic() - began < 2 * completion.COMPLETION_S + 2  # and a busy machine
+    monkeypatch.setattr(completion, "COMPLETION_S", 20)
+    monkeypatch.delenv("CDC_CONTEXT")
+    assert set(client.names()) <= set(completed())
 
 
 def test_export_leaves_secrets_out(running: Own, client: ConnectClient, tmp_path):
