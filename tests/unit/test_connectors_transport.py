@@ -14,7 +14,16 @@ from connectors import transport, waiting
 from connectors.access import Access
 from connectors.apply import Options, Planned, bring
 from connectors.client import ConnectClient
-from connectors.errors import AddressError, Conflict, ConnectorError, Forbidden, NoAnswer, TaskFailed, Unreachable
+from connectors.errors import (
+    AddressError,
+    Conflict,
+    ConnectorError,
+    Forbidden,
+    NoAnswer,
+    Rejected,
+    TaskFailed,
+    Unreachable,
+)
 from connectors.plan import Desired, marked, plan
 from tests.scripted_connect import Scripted, serving
 
@@ -131,6 +140,17 @@ def test_what_a_proxy_says_is_not_taken_for_connect(status: int, body: object, k
         assert type(caught.value) is kind
         assert caught.value.hint
         assert len(scripted.asked) == 1
+
+
+def test_a_name_that_the_web_server_refuses_is_named_as_such():
+    def refusing(_method: str, path: str, _body: bytes):
+        return (400, "<h1>Bad Message 400</h1><pre>reason: Ambiguous URI path separator</pre>") if "%2F" in path else (200, {})
+
+    with serving(Scripted(refusing)) as scripted, ConnectClient(scripted.url) as client:
+        with pytest.raises(Rejected, match="refuses the connector's name in a path"):
+            client.stop("a/b c")
+        client.stop("b c")
+    assert scripted.asked == ["PUT /connectors/a%2Fb%20c/stop", "PUT /connectors/b%20c/stop"]
 
 
 def test_certificates_that_cannot_be_used_are_named(tmp_path):
