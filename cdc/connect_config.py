@@ -8,7 +8,7 @@
     ca = "ca.pem"                            # optional, PEM; certificate and key are of this client
     username = "admin"                       # HTTP basic; or a bearer token
     password_file = "connect.password"       # or password_env, token_file, token_env
-    owner = "desk-a"                         # optional: this installation, as `plan --prune` knows it
+    installation = "desk-a"                         # optional: this installation, as `plan --prune` knows it
 
     [connect.contexts.staging]               # the same settings, for `cdc connectors --context staging`
     url = "https://connect.staging:8443"
@@ -29,7 +29,7 @@ from cdc.errors import ConfigError, NotFound
 
 _KNOWN = (
     "url", "kafka_cluster_id", "ca", "certificate", "key", "username", "password_file", "password_env",
-    "token_file", "token_env", "owner",
+    "token_file", "token_env", "installation",
 )  # fmt: skip
 _CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -49,7 +49,7 @@ class ConnectConfig:
     password_env: str | None = None
     token_file: Path | None = None
     token_env: str | None = None
-    owner: str | None = None
+    installation: str | None = None
 
     def password(self) -> str | None:
         """The password, read now.
@@ -134,7 +134,7 @@ def _one(raw: Mapping[str, Any], place: _Place, context: str | None) -> ConnectC
         password_env=place.text(raw, "password_env"),
         token_file=place.file(raw, "token_file"),
         token_env=place.text(raw, "token_env"),
-        owner=place.text(raw, "owner"),
+        installation=place.text(raw, "installation"),
     )
     if found.username is not None and (found.token_file or found.token_env):
         raise place.wrong("username", "either username and password, or a token")

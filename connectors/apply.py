@@ -48,13 +48,13 @@ class Planned:
 class Options:
     """How to apply.
 
-    ``timeout_s``: until the tasks run. ``owner``: this installation (:mod:`connectors.plan`). ``rollback``: put the
+    ``timeout_s``: until the tasks run. ``installation``: this one (:mod:`connectors.plan`). ``rollback``: put the
     previous configuration back when the new one does not come to run. ``keep``: is given the previous configuration
     before it is replaced.
     """
 
     timeout_s: float = 120
-    owner: str = ""
+    installation: str = ""
     rollback: bool = False
     planned: Planned | None = None
     keep: Callable[[Mapping[str, str]], None] = lambda _config: None
@@ -108,7 +108,7 @@ def bring(client: ConnectClient, wanted: plan.Desired, options: Options, report:
     _demand_valid(client, wanted)
     if live is not None:
         options.keep(live)
-    _write(client, wanted, options.owner, report)
+    _write(client, wanted, options.installation, report)
     if before is not None and before.state in {"PAUSED", "STOPPED"}:
         client.resume(wanted.name)
     report(f"{wanted.name}: {'created' if live is None else 'updated: ' + ', '.join(changed)}")
@@ -194,9 +194,9 @@ def _demand_valid(client: ConnectClient, wanted: plan.Desired) -> None:
         raise Rejected(f"Kafka Connect finds the configuration of {wanted.name} invalid:{lines}")
 
 
-def _write(client: ConnectClient, wanted: plan.Desired, owner: str, report: Report) -> None:
+def _write(client: ConnectClient, wanted: plan.Desired, installation: str, report: Report) -> None:
     """Write the configuration. Where the answer was lost, look whether Connect has it all the same."""
-    config = plan.marked(wanted.config, owner)
+    config = plan.marked(wanted.config, installation)
     try:
         client.put_config(wanted.name, config)
     except NoAnswer as lost:

@@ -2,7 +2,7 @@
 
 Connect keeps settings that no plugin knows, so each connector carries who applied it and what:
 
-* ``cdc.owner``: the installation. Only connectors of the own one are ever deleted by ``--prune``.
+* ``cdc.installation``: the installation. Only connectors of the own one are ever deleted by ``--prune``.
 * ``cdc.applied``: SHA-256 of the configuration as it was applied. When the live one hashes to something else, somebody
   else has edited it.
 """
@@ -20,9 +20,9 @@ from connectors import redact
 from connectors.errors import DefinitionError
 from connectors.model import ConnectorInfo, ConnectorStatus
 
-OWNER = "cdc.owner"
+INSTALLATION = "cdc.installation"
 APPLIED = "cdc.applied"
-_MARKERS = frozenset({"name", OWNER, APPLIED})
+_MARKERS = frozenset({"name", INSTALLATION, APPLIED})
 _ROUTED = re.compile(r"transforms\.[^.]+\.replacement")
 
 Action: TypeAlias = Literal["create", "update", "restart", "resume", "delete", "refuse", "unchanged"]
@@ -106,9 +106,9 @@ def unmarked(config: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in config.items() if name not in _MARKERS}
 
 
-def marked(config: Mapping[str, str], owner: str) -> dict[str, str]:
+def marked(config: Mapping[str, str], installation: str) -> dict[str, str]:
     """The configuration as it is written: with who applies it, and its digest."""
-    return {**config, **({OWNER: owner} if owner else {}), APPLIED: digest(config)}
+    return {**config, **({INSTALLATION: installation} if installation else {}), APPLIED: digest(config)}
 
 
 def differences(live: Mapping[str, str] | None, desired: Mapping[str, str]) -> tuple[str, ...]:
@@ -132,13 +132,15 @@ def writes_to(config: Mapping[str, str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def plan(desired: Sequence[Desired], actual: Iterable[ConnectorInfo], *, owner: str = "", prune: bool = False) -> Plan:
+def plan(
+    desired: Sequence[Desired], actual: Iterable[ConnectorInfo], *, installation: str = "", prune: bool = False
+) -> Plan:
     """Compare.
 
     Args:
         desired: what is wanted.
         actual: all connectors of the cluster, as :meth:`connectors.client.ConnectClient.connectors` answers.
-        owner: this installation.
+        installation: this installation.
         prune: also delete the connectors of this installation that are not wanted.
 
     Raises:
@@ -148,11 +150,11 @@ def plan(desired: Sequence[Desired], actual: Iterable[ConnectorInfo], *, owner: 
     wanted = {each.name for each in desired}
     writers = _writers(desired, there.values())
     changes = [_change(each, there.get(each.name), _rival(each, writers)) for each in desired]
-    if prune and owner:
+    if prune and installation:
         changes += [
             Change(name, "delete", _topic(info.config), live=info.config, notes=_offsets_note(name))
             for name, info in there.items()
-            if name not in wanted and info.config.get(OWNER) == owner
+            if name not in wanted and info.config.get(INSTALLATION) == installation
         ]
     return Plan(tuple(sorted(changes, key=lambda change: change.name)))
 

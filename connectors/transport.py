@@ -163,6 +163,11 @@ class Transport:
                 f"{self.address}: HTTP {status}: these credentials are refused",
                 hint="[connect] username and password_file, or token_file, in cdc.toml",
             )
+        if said is None and status == httpx.codes.BAD_REQUEST and response.request.url.path.startswith("/connectors/"):
+            return Rejected(
+                f"{self.address}: Kafka Connect's web server refuses the connector's name in a path (HTTP 400)",
+                hint="names with / \\ % cannot be asked for one by one since Kafka 4; cdc connectors list shows them",
+            )
         if said is None:
             return ConnectorError(
                 f"{self.address}: HTTP {status}, and not from Kafka Connect's REST interface",

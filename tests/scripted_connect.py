@@ -54,6 +54,7 @@ def serving(scripted: Scripted) -> Iterator[Scripted]:
         def log_message(self, *_args: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that gave up is no news
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     scripted.url = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -132,9 +132,9 @@ def _tables(place: SourceConfig, dsn: str, wanted: Sequence[str]) -> list[str]:
 
 
 def _demand_running(settings: Config, source: str) -> None:
-    from connectors.client import ConnectClient
+    from cdc.cli.connectors.cluster import opened
 
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         if not client.status(source).running:
             raise Conflict(f"connector {source} does not run", hint=f"cdc connectors apply {source}")
 

@@ -224,13 +224,13 @@ def test_an_unknown_source(tmp_path):
 def test_connect_clusters_by_name(tmp_path, monkeypatch):
     document = changed("connect", "contexts", to={
         "staging": {"url": ["https://a:8443", "https://b:8443"], "ca": "ca.pem", "certificate": "me.pem", "key": "me.key",
-                    "username": "admin", "password_file": "pw", "kafka_cluster_id": "id", "owner": "desk"},
+                    "username": "admin", "password_file": "pw", "kafka_cluster_id": "id", "installation": "desk"},
         "test": {"url": "http://t:1", "token_env": "PLANTED_TOKEN"},
     })  # fmt: skip
     path = written(tmp_path, document)
     assert config.load(path).connect.context is None
     staging = config.load(path, "staging").connect
-    assert (staging.context, staging.urls, staging.owner) == ("staging", ("https://a:8443", "https://b:8443"), "desk")
+    assert (staging.context, staging.urls, staging.installation) == ("staging", ("https://a:8443", "https://b:8443"), "desk")
     assert staging.ca == tmp_path / "ca.pem"
     with pytest.raises(ConfigError, match="pw"):
         staging.password()

@@ -39,7 +39,7 @@ def only(found: plans.Plan) -> plans.Change:
 
 
 def test_what_is_as_it_was_applied_needs_nothing():
-    change = only(plan([WANTED], [info()], owner="here"))
+    change = only(plan([WANTED], [info()], installation="here"))
     assert (change.action, change.settings, change.edited) == ("unchanged", (), False)
     assert only(plan([WANTED], [info(CONFIG)])).action == "unchanged"  # one that was applied before there were marks
 
@@ -81,9 +81,9 @@ def test_only_connectors_of_this_installation_are_pruned():
         info(marked({"a": "1"}, "elsewhere"), "theirs"),
         info({"a": "1"}, "nobodys"),
     ]
-    assert [c.name for c in plan([WANTED], there, owner="here", prune=True).pending] == ["old"]
-    assert plan([WANTED], there, owner="here").pending == ()
-    assert plan([WANTED], there, owner="", prune=True).pending == ()
+    assert [c.name for c in plan([WANTED], there, installation="here", prune=True).pending] == ["old"]
+    assert plan([WANTED], there, installation="here").pending == ()
+    assert plan([WANTED], there, installation="", prune=True).pending == ()
 
 
 @pytest.mark.parametrize(

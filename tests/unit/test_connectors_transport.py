@@ -14,7 +14,16 @@ from connectors import transport, waiting
 from connectors.access import Access
 from connectors.apply import Options, Planned, bring
 from connectors.client import ConnectClient
-from connectors.errors import AddressError, Conflict, ConnectorError, Forbidden, NoAnswer, TaskFailed, Unreachable
+from connectors.errors import (
+    AddressError,
+    Conflict,
+    ConnectorError,
+    Forbidden,
+    NoAnswer,
+    Rejected,
+    TaskFailed,
+    Unreachable,
+)
 from connectors.plan import Desired, marked, plan
 from tests.scripted_connect import Scripted, serving
 
@@ -133,6 +142,17 @@ def test_what_a_proxy_says_is_not_taken_for_connect(status: int, body: object, k
         assert len(scripted.asked) == 1
 
 
+def test_a_name_that_the_web_server_refuses_is_named_as_such():
+    def refusing(_method: str, path: str, _body: bytes):
+        return (400, "<h1>Bad Message 400</h1><pre>reason: Ambiguous URI path separator</pre>") if "%2F" in path else (200, {})
+
+    with serving(Scripted(refusing)) as scripted, ConnectClient(scripted.url) as client:
+        with pytest.raises(Rejected, match="refuses the connector's name in a path"):
+            client.stop("a/b c")
+        client.stop("b c")
+    assert scripted.asked == ["PUT /connectors/a%2Fb%20c/stop", "PUT /connectors/b%20c/stop"]
+
+
 def test_certificates_that_cannot_be_used_are_named(tmp_path):
     (tmp_path / "ca.pem").write_text("no certificate")
     for access in (Access(("https://h",), ca=tmp_path / "gone.pem"), Access(("https://h",), ca=tmp_path / "ca.pem"), Access(("https://h",), certificate=tmp_path / "ca.pem")):
@@ -151,7 +171,7 @@ def test_an_answer_that_is_late_is_unreachable():
 def apply(worker: Scripted, **options) -> tuple[str, list[str]]:
     said: list[str] = []
     with ConnectClient(worker.url) as client:
-        return bring(client, WANTED, Options(timeout_s=5, owner="here", **options), said.append).action, said
+        return bring(client, WANTED, Options(timeout_s=5, installation="here", **options), said.append).action, said
 
 
 def test_a_response_that_is_lost_is_looked_up(cluster: Cluster, worker: Scripted):
@@ -217,6 +237,23 @@ def test_a_failure_puts_the_previous_configuration_back(cluster: Cluster, worker
     with pytest.raises(TaskFailed, match="it was new, and is deleted again"):
         apply(worker, rollback=True)
     assert cluster.configs == {}
+
+
+def test_a_task_that_flaps_is_not_taken_for_running(cluster: Cluster, worker: Scripted, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(applying, "STEADY_S", 30)
+    answer = cluster.answer
+    seen: list[str] = []
+
+    def flapping(method: str, path: str, body: bytes):
+        if path.endswith("/status"):
+            seen.append(path)
+            cluster.task = "FAILED" if len(seen) > 3 else "RUNNING"
+        return answer(method, path, body)
+
+    worker.answer = flapping
+    with pytest.raises(TaskFailed, match="shop failed: DebeziumException: broken"):
+        apply(worker)
+    assert len(seen) == 4
 
 
 def test_a_plan_over_two_hundred_connectors_is_one_request_and_takes_less_than_two_seconds(cluster: Cluster, worker: Scripted):

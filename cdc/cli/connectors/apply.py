@@ -16,8 +16,8 @@ from cdc.cli.completion import sources
 from cdc.cli.connectors.cluster import (
     cluster_options,
     definitions,
+    installation,
     opened,
-    owner,
     reason_option,
     secrets,
     timeout_option,
@@ -128,7 +128,7 @@ def apply_one(
     lookup = secrets(settings)
     options = Options(
         wish.timeout_s,
-        owner(settings),
+        installation(settings),
         wish.rollback,
         Planned(change.live),
         lambda config: keep(settings, name, config),
@@ -150,14 +150,16 @@ def _prune(
     settings: config.Config, client: ConnectClient, doomed: Sequence[Change], reason: str | None
 ) -> list[Exception]:
     from connectors.errors import ConnectorError, NotFound
-    from connectors.plan import OWNER, digest
+    from connectors.plan import INSTALLATION, digest
 
     failures: list[Exception] = []
     for change in doomed:
         act = Act("prune", change.name, before=digest(change.live or {}))
         try:
             with recorded(settings, act, reason):
-                if client.config(change.name).get(OWNER) == owner(settings):  # somebody may have taken it over
+                if client.config(change.name).get(INSTALLATION) == installation(
+                    settings
+                ):  # somebody may have taken it over
                     client.delete(change.name)
                     act.outcome = "deleted"
                     click.echo(f"{change.name}: deleted; its offsets stay in Connect", err=True)

@@ -72,12 +72,12 @@ def opened(settings: config.Config, timeout_s: float = 100) -> ConnectClient:
     return ConnectClient(access, timeout_s=timeout_s)
 
 
-def owner(settings: config.Config) -> str:
-    """Who marks connectors here: ``[connect] owner``, else made of where the warehouse is."""
+def installation(settings: config.Config) -> str:
+    """Who marks connectors here: ``[connect] installation``, else made of where the warehouse is."""
     from psycopg2.extensions import parse_dsn
 
-    if settings.connect.owner is not None:
-        return settings.connect.owner
+    if settings.connect.installation is not None:
+        return settings.connect.installation
     parts = parse_dsn(settings.warehouse_dsn)
     place = f"{parts.get('host', '')}:{parts.get('port', '')}/{parts.get('dbname', '')}"
     return "cdc-" + hashlib.sha256(place.encode()).hexdigest()[:12]
@@ -130,10 +130,10 @@ def secrets(settings: config.Config) -> SecretLookup:
 
 def ours(settings: config.Config, found: Iterable[ConnectorInfo]) -> list[ConnectorInfo]:
     """The connectors of this installation: those of its sources, and those that carry its mark."""
-    from connectors.plan import OWNER
+    from connectors.plan import INSTALLATION
 
-    mark = owner(settings)
-    return [info for info in found if info.name in settings.sources or info.config.get(OWNER) == mark]
+    mark = installation(settings)
+    return [info for info in found if info.name in settings.sources or info.config.get(INSTALLATION) == mark]
 
 
 def picked(

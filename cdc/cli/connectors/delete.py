@@ -16,6 +16,7 @@ from cdc.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from connectors.client import ConnectClient
     from connectors.model import ConnectorStatus
 
 
@@ -54,10 +55,10 @@ def delete(
             click.echo(f"{name}: Kafka Connect has no such connector; nothing to do", err=True)
             return
         status = client.status(name)
-        _show(status, live, offsets := client.offsets(name))
+        _show(status, live, _offsets(client, name))
         if keep_offsets == reset_offsets:
             raise ConfigError(
-                f"{name}: {len(offsets)} stored offsets outlive the connector: say what becomes of them",
+                f"{name}: stored offsets outlive the connector: say what becomes of them",
                 hint=f"cdc connectors delete {name} --keep-offsets, or --reset-offsets",
             )
         demand_consent(yes)
@@ -70,13 +71,25 @@ def delete(
     _tell_remains(live)
 
 
-def _show(status: ConnectorStatus, live: Mapping[str, str], offsets: Sequence[dict[str, object]]) -> None:
+def _offsets(client: ConnectClient, name: str) -> Sequence[str]:
+    """Stored offsets in lines. That they cannot be read keeps nobody from deleting the connector."""
+    from connectors.errors import ConnectorError, Unreachable
     from connectors.lifecycle import offset_lines
+
+    try:
+        return offset_lines(client.offsets(name)) or ("none",)
+    except Unreachable:
+        raise
+    except ConnectorError as error:
+        return (f"cannot be read: {error}",)
+
+
+def _show(status: ConnectorStatus, live: Mapping[str, str], offsets: Sequence[str]) -> None:
     from connectors.plan import writes_to
 
     topics = ", ".join(sorted(writes_to(live))) or "unknown"
     click.echo(f"{status.name}: {status.state}, {len(status.tasks)} tasks, topic {topics} (which stays)", err=True)
-    for line in offset_lines(list(offsets)) or ("none",):
+    for line in offsets:
         click.echo(f"  stored offset  {line}", err=True)
 
 

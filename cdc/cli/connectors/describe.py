@@ -58,7 +58,7 @@ def _described(settings: config.Config, client: ConnectClient, name: str, *, tra
         "version": status.version or None,
         "connect_version": client.worker().version,
         "topics": sorted(plan.writes_to(live)),
-        "owner": live.get(plan.OWNER),
+        "installation": live.get(plan.INSTALLATION),
         "edited": plan.edited(live),
         "tasks": _tasks(status, traces=traces),
         "cause": redact.causes(status.trace) if status.trace else None,
@@ -143,8 +143,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"plugin    {found['class']} {found['version'] or ''}".rstrip()
     yield f"connect   {found['connect_version']}"
     yield f"topics    {', '.join(found['topics']) or '-'}"
-    mark = "not applied by cdc" if found["owner"] is None else found["owner"]
-    yield f"owner     {mark}{'; edited since it was applied' if found['edited'] else ''}"
+    mark = "not by cdc" if found["installation"] is None else found["installation"]
+    yield f"applied   {mark}{'; edited since it was applied' if found['edited'] else ''}"
     for line in found["offset_lines"] or ["none stored"]:
         yield f"offset    {line}"
     if found["slot"] is not None:

@@ -10,7 +10,7 @@ import click
 
 from cdc import config
 from cdc.cli.completion import sources
-from cdc.cli.connectors.cluster import cluster_options, definitions, opened, owner, secrets
+from cdc.cli.connectors.cluster import cluster_options, definitions, installation, opened, secrets
 from cdc.cli.connectors.planning import answer, lines
 from cdc.cli.output import output_option, write
 from cdc.errors import ConfigError, Conflict
@@ -66,7 +66,7 @@ def planned(
 
     lookup = secrets(settings)
     all_wanted = [desired(each, lookup) for each in wanted]
-    return compared(all_wanted, client.connectors(), owner=owner(settings), prune=prune)
+    return compared(all_wanted, client.connectors(), installation=installation(settings), prune=prune)
 
 
 def demand_whole(names: tuple[str, ...], prune: bool) -> tuple[str, ...]:

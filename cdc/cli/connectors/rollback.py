@@ -10,7 +10,7 @@ import click
 
 from cdc import config
 from cdc.cli.connectors.apply import keep, previous
-from cdc.cli.connectors.cluster import cluster_options, one_name, opened, owner, reason_option, timeout_option
+from cdc.cli.connectors.cluster import cluster_options, installation, one_name, opened, reason_option, timeout_option
 from cdc.cli.connectors.planning import lines
 from cdc.cli.connectors.recording import Act, recorded
 from cdc.errors import ConfigError, NotFound
@@ -47,7 +47,10 @@ def rollback(name: str, timeout_s: float, reason: str | None, path: Path | None,
         act = Act("rollback", name, before=digest(live), after=digest(wanted.config))
         with recorded(settings, act, reason):
             options = Options(
-                timeout_s, owner(settings), planned=Planned(live), keep=lambda replaced: keep(settings, name, replaced)
+                timeout_s,
+                installation(settings),
+                planned=Planned(live),
+                keep=lambda replaced: keep(settings, name, replaced),
             )
             act.outcome = bring(client, wanted, options, lambda line: click.echo(line, err=True)).action
     click.echo(f"{name}: rolled back; running", err=True)
