@@ -10,7 +10,9 @@ COMMANDS = {
     "init": ("cdc.cli.connectors.init:init", "Write what capturing a database needs, from its catalog."),
     "apply": ("cdc.cli.connectors.apply:apply", "Create or update connectors and wait until every task runs."),
     "list": ("cdc.cli.connectors.listing:list_", "List the connectors that Kafka Connect has, and those it lacks."),
+    "explain": ("cdc.cli.connectors.explain:explain", "Print every setting of a connector, and why it is so."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
+    "schema": ("cdc.cli.connectors.schema:schema", "Print the JSON Schema of a definition, for editors."),
 }
 
 
