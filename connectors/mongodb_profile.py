@@ -1,8 +1,8 @@
 """The profile of a Debezium 3.6 MongoDB connector. Every setting carries its reason.
 
 The real connector has accepted these settings (``tests/real/test_profiles.py``); no MongoDB has been captured with
-them, and ``cdc replicate`` does not read what it writes: a document is one JSON text there, not columns. Source: Debezium 3.6
-documentation, "MongoDB connector".
+them, and ``cdc replicate`` does not read what it writes: a document is one JSON text there, not columns. Source:
+Debezium 3.6 documentation, "MongoDB connector".
 
 There is no TRUNCATE, no statement at a heartbeat, so no source epoch, and no history of tables.
 """

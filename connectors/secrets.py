@@ -6,7 +6,7 @@ their ``config.providers`` names (KIP-297, KIP-421, KIP-887), such as a Vault. `
 where secrets are kept: the caller says, and it becomes one of the others.
 
 A worker that has no such provider, or whose provider has no such key, takes the reference itself for the value, without
-a word (Kafka 4.3, ``ConfigTransformer``): :func:`unresolved` finds that in what it answers.
+a word (Kafka 4.3, ``ConfigTransformer``): :func:`hint` recognises that in what it answers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
-
-from connectors.errors import Rejected
+from typing import TypeAlias
 
 SecretLookup: TypeAlias = Callable[[str, str], str]
 """``(bundle, key)`` → the reference that Connect's workers can resolve."""
@@ -41,6 +39,11 @@ _TEXT = re.compile(TEXT)
 _SECRET = re.compile(r"\$\{secret:([\w.-]+)/([\w.-]+)\}")
 _TELLING = re.compile(TELLING_NAME)
 _WITH_LOGIN = re.compile(URL_WITH_LOGIN)
+_UNREADABLE = re.compile(r"Could not read properties from (?:file )?(\S+)")
+"""Kafka's ``FileConfigProvider``. The other providers say nothing."""
+_DENIED = re.compile(r"authentication failed|Access denied|Login failed|Authentication failed|AuthenticationFailed", re.IGNORECASE)
+"""PostgreSQL; MariaDB and MySQL; SQL Server; MongoDB."""
+_BECAUSE = "no such key, not allowed, or its config.providers does not name that provider"
 
 
 def malformed(text: str) -> bool:
@@ -81,32 +84,21 @@ def in_folder(folder: Path) -> SecretLookup:
     return lambda bundle, key: f"${{file:{folder}/{bundle}.properties:{key}}}"
 
 
-def unresolved(config: Mapping[str, str], answered: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """The settings whose references the worker did not resolve, each with those references.
+def hint(config: Mapping[str, str], said: Iterable[str]) -> str | None:
+    """What Connect's refusal of a configuration says about its references; None where it says nothing of them.
 
-    ``answered``: the list ``configs`` of ``PUT /connector-plugins/…/config/validate``, which shows each value as the
-    worker has it. No value of it is kept.
+    ``said``: its messages, of a validation or of HTTP 500. What the worker took for a value cannot be asked for: its
+    answers show no value of Debezium's settings, which is as well.
     """
-    asked = {name: tuple(_REFERENCE.findall(value)) for name, value in config.items() if "${" in value}
-    found: dict[str, tuple[str, ...]] = {}
-    for item in answered:
-        name, value = item["value"]["name"], item["value"]["value"]
-        left = tuple(each for each in asked.get(name, ()) if isinstance(value, str) and each in value)
-        if left:
-            found[name] = left
-    return found
-
-
-def demand_resolved(connector: str, config: Mapping[str, str], answered: Iterable[Mapping[str, Any]]) -> None:
-    """See that the worker resolved every reference.
-
-    Raises:
-        Rejected: it left some as they are; the message names settings and references, never a value.
-    """
-    left = unresolved(config, answered)
-    if left:
-        lines = "".join(f"\n  {name}: {', '.join(references)}" for name, references in sorted(left.items()))
-        raise Rejected(
-            f"Kafka Connect cannot resolve references of {connector}, and would take them for the values:{lines}",
-            hint="is the key there, may the worker read it, and does its config.providers name that provider?",
-        )
+    text = "\n".join(said)
+    references = {found[0]: name for name, value in config.items() for found in _REFERENCE.finditer(value)}
+    taken = sorted(reference for reference in references if reference in text)
+    if taken:
+        return f"the worker did not resolve {', '.join(taken)} ({_BECAUSE}) and took it for the value"
+    unreadable = _UNREADABLE.search(text)
+    if unreadable is not None:
+        return f"the worker cannot read {unreadable[1]}, which a reference names: is it there, and may the worker read it?"
+    secret = sorted(reference for reference, name in references.items() if is_secret(name))
+    if secret and _DENIED.search(text) is not None:
+        return f"a wrong password, or the worker did not resolve {', '.join(secret)} ({_BECAUSE}): it says nothing then"
+    return None

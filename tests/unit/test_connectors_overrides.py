@@ -9,9 +9,9 @@ import pytest
 
 from connectors import profile
 from connectors.definition import Definition, parse
-from connectors.errors import DefinitionError, Rejected
+from connectors.errors import DefinitionError
 from connectors.kinds import KINDS
-from connectors.secrets import demand_resolved, in_plain, unresolved
+from connectors.secrets import hint, in_plain
 from tests.unit.test_connectors_definition import GOOD, HERE, of_kind
 
 
@@ -199,15 +199,24 @@ def test_names_that_sound_alike_are_no_secrets(name):
     assert not in_plain(name, "x")
 
 
-def test_references_that_the_worker_left_as_they_are_are_found():
-    config = {"database.password": "${file:/a:b}", "database.user": "${env:CDC_U}", "url": "h${vault:a:b}/${vault:a:c}", "x": "plain"}
-    answered = [
-        {"value": {"name": name, "value": value, "errors": []}}
-        for name, value in {"database.password": "hunter2", "database.user": "${env:CDC_U}", "url": "hdone/${vault:a:c}", "x": None}.items()
-    ]
-    assert unresolved(config, answered) == {"database.user": ("${env:CDC_U}",), "url": ("${vault:a:c}",)}
-    with pytest.raises(Rejected) as caught:
-        demand_resolved("shop", config, answered)
-    assert "database.user: ${env:CDC_U}" in str(caught.value)
-    assert "hunter2" not in str(caught.value)
-    demand_resolved("shop", config, [])
+CONFIG = {"database.password": "${file:/run/s.properties:password}", "database.user": "${env:CDC_U}", "x": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('FATAL: password authentication failed for user "${env:CDC_U}"', "did not resolve ${env:CDC_U} (no such key"),
+        ("ConfigException: Could not read properties from file /run/s.properties", "cannot read /run/s.properties, which a reference names"),
+        ('FATAL: password authentication failed for user "cdc"', "a wrong password, or the worker did not resolve ${file:/run/s.properties:password}"),
+        ("Access denied for user 'cdc'@'db' (using password: YES)", "a wrong password, or the worker did not resolve"),
+        ("Connection to db:5432 refused", None),
+        ("", None),
+    ],
+)
+def test_what_connect_refuses_is_traced_to_a_reference(said, told):
+    found = hint(CONFIG, ["something else", said])
+    assert found is None if told is None else told in found
+
+
+def test_a_wrong_password_without_a_reference_is_just_that():
+    assert hint({"database.user": "cdc"}, ["password authentication failed"]) is None
