@@ -41,7 +41,7 @@ _TELLING = re.compile(TELLING_NAME)
 _WITH_LOGIN = re.compile(URL_WITH_LOGIN)
 _UNREADABLE = re.compile(r"Could not read properties from (?:file )?(\S+)")
 """Kafka's ``FileConfigProvider``. The other providers say nothing."""
-_DENIED = re.compile(r"authentication failed|Access denied|Login failed|Authentication failed|AuthenticationFailed", re.IGNORECASE)
+_DENIED = re.compile(r"authentication ?failed|access denied|login failed", re.IGNORECASE)
 """PostgreSQL; MariaDB and MySQL; SQL Server; MongoDB."""
 _BECAUSE = "no such key, not allowed, or its config.providers does not name that provider"
 
@@ -97,7 +97,7 @@ def hint(config: Mapping[str, str], said: Iterable[str]) -> str | None:
         return f"the worker did not resolve {', '.join(taken)} ({_BECAUSE}) and took it for the value"
     unreadable = _UNREADABLE.search(text)
     if unreadable is not None:
-        return f"the worker cannot read {unreadable[1]}, which a reference names: is it there, and may the worker read it?"
+        return f"the worker cannot read {unreadable[1]}, which a reference names: is it there, may the worker read it?"
     secret = sorted(reference for reference, name in references.items() if is_secret(name))
     if secret and _DENIED.search(text) is not None:
         return f"a wrong password, or the worker did not resolve {', '.join(secret)} ({_BECAUSE}): it says nothing then"

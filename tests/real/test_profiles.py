@@ -131,7 +131,9 @@ def test_a_setting_that_is_none_and_a_value_that_is_none_are_found(connect: Conn
 
 def test_the_versions_are_those_that_the_profiles_are_for(connect: ConnectClient):
     found = {plugin.class_name: tuple(map(int, plugin.version.split(".")[:3])) for plugin in connect.plugins()}
-    assert {kind: found[each.class_name] >= each.least for kind, each in profile.CONNECTORS.items()} == dict.fromkeys(KINDS, True)
+    assert {kind: found[each.class_name] >= each.least for kind, each in profile.CONNECTORS.items()} == dict.fromkeys(
+        KINDS, True
+    )
 
 
 @pytest.mark.parametrize(
