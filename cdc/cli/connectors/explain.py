@@ -46,11 +46,11 @@ def explain(name: str | None, file: Path | None, output: str, path: Path | None)
 
     if (name is None) == (file is None):
         raise ConfigError("one of NAME and --definition is needed", hint="cdc connectors explain trading")
-    if file is not None:
-        definition, secrets = load(file), profile.as_written
-    else:
+    secrets: SecretLookup = profile.as_written
+    if file is None:
         settings = config.load(path)
-        definition, secrets = load(settings.source(str(name)).definition), _secrets(settings)
+        file, secrets = settings.source(str(name)).definition, _secrets(settings)
+    definition = load(file)
     write(_answer(definition, profile.expand(definition, secrets), profile.overrides(definition)), output)
 
 
