@@ -8,7 +8,7 @@ configuration properties"; its issues dbz#1508, dbz#1554, dbz#2330). What no def
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -223,7 +223,12 @@ def overrides(definition: Definition, profile: Settings) -> tuple[Override, ...]
 
     A setting that says what the profile says anyway is harmless, and not named.
     """
-    found = [_judged(name, value, profile) for name, value in definition.settings]
+    return judge(definition.settings, profile)
+
+
+def judge(settings: Iterable[tuple[str, str]], profile: Settings) -> tuple[Override, ...]:
+    """The same for any settings, such as those of a connector that runs."""
+    found = [_judged(name, value, profile) for name, value in settings]
     order = ("critical", "warning", "info")
     return tuple(sorted((each for each in found if each is not None), key=lambda each: order.index(each.severity)))
 
