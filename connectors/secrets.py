@@ -11,10 +11,13 @@ a word (Kafka 4.3, ``ConfigTransformer``): :func:`hint` recognises that in what 
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
+
+from connectors.errors import ConnectorError, Rejected
 
 SecretLookup: TypeAlias = Callable[[str, str], str]
 """``(bundle, key)`` → the reference that Connect's workers can resolve."""
@@ -102,3 +105,19 @@ def hint(config: Mapping[str, str], said: Iterable[str]) -> str | None:
     if secret and _DENIED.search(text) is not None:
         return f"a wrong password, or the worker did not resolve {', '.join(secret)} ({_BECAUSE}): it says nothing then"
     return None
+
+
+@contextlib.contextmanager
+def traced(config: Mapping[str, str]) -> Iterator[None]:
+    """What Connect refuses of this configuration meanwhile gets the :func:`hint`, where there is one.
+
+    Raises:
+        Rejected: with the message of the refusal, and the hint.
+    """
+    try:
+        yield
+    except ConnectorError as error:
+        found = hint(config, [str(error)])
+        if found is None:
+            raise
+        raise Rejected(str(error), hint=found) from None

@@ -6,6 +6,7 @@ cannot connect; that is told apart by the setting that it says it of.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import zipfile
@@ -28,7 +29,7 @@ from cdc.local.stack import Stack
 from connectors import profile, secrets
 from connectors.client import ConnectClient
 from connectors.definition import Definition, parse
-from connectors.errors import ConnectorError
+from connectors.errors import Rejected
 from connectors.kinds import KINDS
 from tests.fix_stack import missing_service
 from tests.unit.test_connectors_definition import HERE, of_kind
@@ -54,7 +55,7 @@ def connect(stack: Stack) -> Iterator[ConnectClient]:
     worker = Worker(
         folder / "connect", folder, free_port(set()), stack.addresses().bootstrap_servers, stack._known().cluster_id,
         tuple(map(lock_of, PLUGINS["all"])), stack.state / "secrets", Jvm(find_java(), lock_of("worker"), "1g"),
-        group=folder.name, topics=folder.name,
+        patience=300, group=folder.name, topics=folder.name,
     )  # fmt: skip
     runner = Runner(private_folder(folder / "run"))
     try:
@@ -157,10 +158,9 @@ def test_a_reference_that_does_not_resolve_is_traced_in_what_the_real_worker_say
     database = replace(definition.database, host="127.0.0.1", port=str(stack.addresses().source_port),
                        user=user.format(**at), password=password.format(**at))  # fmt: skip
     config = configuration(replace(definition, database=database), stack)
-    try:
-        said = [message for messages in validated(connect, "postgres", config).wrong.values() for message in messages]
-    except ConnectorError as error:
-        said = [str(error)]
-    found = secrets.hint(config, said)
-    assert (said == []) == (told is None)
-    assert found is None if told is None else told.format(**at) in str(found)
+    with contextlib.nullcontext() if told is None else pytest.raises(Rejected) as caught, secrets.traced(config):
+        wrong = connect.validate(profile.CONNECTORS["postgres"].class_name, "trading", config)
+        if wrong:
+            raise Rejected("\n".join(message for messages in wrong.values() for message in messages))
+    if told is not None:
+        assert told.format(**at) in str(caught.value.hint)
