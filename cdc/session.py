@@ -177,6 +177,11 @@ class Session:
                 self._reports.quarantined(record.offset, error)
                 events.append(quarantined(record, error.reason, self._decoder.row_of(record)))
                 self._limit_rate(record.offset)
+            except Halted:  # it is of a kind that is not read: what precedes it is committed
+                taken.pop()
+                self._stream.confirm()
+                self._flush()
+                raise
 
     def _limit_rate(self, offset: int) -> None:
         try:

@@ -3,7 +3,7 @@
 ::
 
     name: trading                    # the connector; its slot is cdc_trading
-    kind: postgres
+    kind: postgres                   # or mariadb, mysql, sqlserver, mongodb
     topic: trading                   # one topic with one partition holds everything the connector emits
     database:
       host: ${secret:trading/host}
@@ -13,16 +13,21 @@
       password: ${secret:trading/password}
     schemas: [public]                # or tables: [public.orders, …]
 
-Optional: ``publication`` (``cdc_<database>``), ``exclude`` (Java regular expressions on ``schema.table``; partitions of
-a captured table belong here), ``replication_factor`` (1), ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20),
-``database.sslmode`` (prefer) and ``database.sslrootcert`` (a path on the workers). ``cdc connectors init`` writes a
-definition for a database.
+Optional: ``extends`` (:mod:`connectors.overlay`), ``publication`` (``cdc_<database>``), ``exclude`` (Java regular
+expressions on ``schema.table``; partitions of a captured table belong here), ``replication_factor`` (1),
+``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20), ``database.sslmode`` (prefer), ``database.sslrootcert`` (a
+path on the workers), and ``settings``: raw settings of Debezium or Connect, in place of the profile's or beside them.
+``cdc connectors init`` writes a definition for a database.
 
-``kind: mariadb`` has no publication and no slot; ``schemas`` are MariaDB's databases, and it needs besides::
+The other kinds (:mod:`connectors.kinds`) have no publication and no slot. ``schemas`` are what they call databases
+(MariaDB, MySQL, MongoDB) or schemas (SQL Server). Of their own they have::
 
-    server_id: 7301                                        # of the connector, as a replica of the server
-    schema_history:
+    server_id: 7301                                        # MariaDB, MySQL: of the connector, as a replica
+    schema_history:                                        # MariaDB, MySQL, SQL Server
       bootstrap_servers: ${secret:portfolio/bootstrap_servers}   # the broker, as Connect's workers reach it
+    replica_set: rs0                                       # MongoDB, optional
+
+What is accepted here, ``definition.schema.json`` accepts too, and the other way round (:mod:`connectors.schema`).
 """
 
 from __future__ import annotations
@@ -31,24 +36,37 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors import secrets, yaml_fields
+from connectors import invariants, overlay, secrets
+from connectors.kinds import HEARTBEAT, KINDS, MARIADB_SSL_MODES, SIGNAL, SSL_MODES, Kind
 from connectors.yaml_fields import Fields
 
-HEARTBEAT = "cdc.heartbeat"
-"""The table that every heartbeat updates. It stands in each source database (``sql/source``)."""
-SIGNAL = "cdc.signal"
-"""Debezium's signalling table."""
+__all__ = ["HEARTBEAT", "MARIADB_SSL_MODES", "SIGNAL", "SSL_MODES", "Database", "Definition", "load", "parse"]
 
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-MARIADB_SSL_MODES = ("disable", "trust", "verify-ca", "verify-full")
-"""What Debezium's MariaDB connector knows; ``trust`` encrypts without asking who answers."""
-KINDS = ("postgres", "mariadb")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
-_TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,248}")
-_IDENTIFIER = re.compile(r"[^\x00-\x1f,.\"'\\]{1,63}")
-_PUBLICATION = re.compile(r"[a-z_][a-z0-9_$-]{0,62}")
+SHARED = (
+    "name", "kind", "topic", "database", "schemas", "tables", "exclude", "replication_factor", "heartbeat_interval_ms",
+    "poll_interval_ms", "settings",
+)  # fmt: skip
+"""The fields of every kind."""
+DATABASE = ("host", "port", "name", "user", "password", "sslmode", "sslrootcert")
+"""The fields of ``database``; the last two are optional."""
+BOUNDS = {
+    "replication_factor": (1, 9),
+    "heartbeat_interval_ms": (100, 600_000),
+    "poll_interval_ms": (1, 5_000),
+    "server_id": (1, 4_294_967_295),
+    "port": (1, 65_535),
+}
+"""Of whole numbers, both ends included."""
+DEFAULTS = {"replication_factor": 1, "heartbeat_interval_ms": 10_000, "poll_interval_ms": 20}
+NAME = r"[a-z][a-z0-9_]{0,54}"
+TOPIC = r"[A-Za-z0-9][A-Za-z0-9._-]{0,248}"
+IDENTIFIER = r"""[^\x00-\x1f,."'\\]{1,63}"""
+PUBLICATION = r"[a-z_][a-z0-9_$-]{0,62}"
 """What PostgreSQL reads back unchanged from ``publication_names``, where Debezium writes no quotes. Of any other name
 PostgreSQL 18 says in its log "skipped loading publication", and the stream goes on without a single row."""
+REPLICA_SET = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
+SETTING = r"[A-Za-z][A-Za-z0-9_.$-]{0,248}"
+SETTING_VALUE = r"[^\x00-\x1f]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +84,11 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What one connector captures. Times are milliseconds.
+    """What one connector captures. Times are milliseconds. ``settings``: name and value of each raw setting.
 
-    MariaDB's only: ``server_id``, which the connector has as a replica, and ``schema_history``, the broker that keeps
-    the history of its tables' definitions, as Connect's workers reach it.
+    MariaDB's and MySQL's only: ``server_id``, which the connector has as a replica. Theirs and SQL Server's:
+    ``schema_history``, the broker that keeps the history of their tables' definitions, as Connect's workers reach it.
+    MongoDB's: ``replica_set``, empty where it has none (a sharded cluster).
     """
 
     path: Path
@@ -86,6 +105,8 @@ class Definition:
     named_publication: str | None = None
     server_id: int = 0
     schema_history: str = ""
+    replica_set: str = ""
+    settings: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def slot(self) -> str:
@@ -99,12 +120,12 @@ class Definition:
 
 
 def load(path: Path) -> Definition:
-    """Read and check a definition.
+    """Read and check a definition, with all that it extends.
 
     Raises:
         DefinitionError: the message names the file, the line and the field, and the hint what to write.
     """
-    return _checked(path, yaml_fields.read(path))
+    return _checked(path, overlay.load(path))
 
 
 def parse(text: str, path: Path) -> Definition:
@@ -113,42 +134,45 @@ def parse(text: str, path: Path) -> Definition:
     Raises:
         DefinitionError: as :func:`load`.
     """
-    return _checked(path, yaml_fields.parse(text, path))
+    return _checked(path, overlay.loads(text, path))
 
 
 def _checked(path: Path, fields: Fields) -> Definition:
-    kind = fields.text("kind")
-    if kind not in KINDS:
-        raise fields.wrong("kind", "unknown kind of database", hint="kind: postgres   or   kind: mariadb")
-    own = ("server_id", "schema_history") if kind == "mariadb" else ("publication",)
-    fields.only("name", "kind", "topic", *own, "database", "schemas", "tables", "exclude",
-                "replication_factor", "heartbeat_interval_ms", "poll_interval_ms")  # fmt: skip
+    kind = KINDS.get(fields.text("kind"))
+    if kind is None:
+        raise fields.wrong("kind", "unknown kind of database", hint="kind: " + "   or   kind: ".join(KINDS))
+    fields.only(*SHARED, *kind.fields)
     name = _matching(
-        fields, "name", _NAME, "small letters, digits and _, at most 55 (a replication slot is named after it)"
+        fields, "name", NAME, "small letters, digits and _, at most 55 (a replication slot is named after it)"
     )
     if fields.has("schemas") == fields.has("tables"):
         raise fields.wrong(
             "schemas", "either schemas or tables is needed", hint="schemas: [public]   or   tables: [public.orders]"
         )
     database = _database(fields.fields("database"), kind)
+    set_rule = "a replica set's name has letters, digits and _.- only"
     return Definition(
         path=path,
         name=name,
-        kind=kind,
-        topic=_matching(fields, "topic", _TOPIC, "a topic's name has letters, digits and ._- only"),
+        kind=kind.name,
+        topic=_matching(fields, "topic", TOPIC, "a topic's name has letters, digits and ._- only"),
         database=database,
-        schemas=_schemas(fields) if fields.has("schemas") else (),
-        tables=_tables(fields) if fields.has("tables") else (),
+        schemas=_schemas(fields, kind) if fields.has("schemas") else (),
+        tables=_tables(fields, kind) if fields.has("tables") else (),
         exclude=_patterns(fields) if fields.has("exclude") else (),
-        replication_factor=fields.integer("replication_factor", 1, 9) if fields.has("replication_factor") else 1,
-        heartbeat_interval_ms=fields.integer("heartbeat_interval_ms", 100, 600_000)
-        if fields.has("heartbeat_interval_ms")
-        else 10_000,
-        poll_interval_ms=fields.integer("poll_interval_ms", 1, 5_000) if fields.has("poll_interval_ms") else 20,
-        named_publication=_publication(fields, name, database.name) if kind == "postgres" else None,
-        server_id=fields.integer("server_id", 1, 4_294_967_295) if kind == "mariadb" else 0,
-        schema_history=_schema_history(fields.fields("schema_history")) if kind == "mariadb" else "",
+        replication_factor=_number(fields, "replication_factor"),
+        heartbeat_interval_ms=_number(fields, "heartbeat_interval_ms"),
+        poll_interval_ms=_number(fields, "poll_interval_ms"),
+        named_publication=_publication(fields, name, database.name) if "publication" in kind.fields else None,
+        server_id=fields.integer("server_id", *BOUNDS["server_id"]) if "server_id" in kind.fields else 0,
+        schema_history=_schema_history(fields.fields("schema_history")) if "schema_history" in kind.fields else "",
+        replica_set=_matching(fields, "replica_set", REPLICA_SET, set_rule) if fields.has("replica_set") else "",
+        settings=_settings(fields.fields("settings")) if fields.has("settings") else (),
     )
+
+
+def _number(fields: Fields, key: str) -> int:
+    return fields.integer(key, *BOUNDS[key]) if fields.has(key) else DEFAULTS[key]
 
 
 def _schema_history(fields: Fields) -> str:
@@ -159,26 +183,29 @@ def _schema_history(fields: Fields) -> str:
 def _publication(fields: Fields, name: str, database: str) -> str | None:
     rule = "small letters, digits, _, $ and - only: PostgreSQL folds the rest and then skips the publication"
     if fields.has("publication"):
-        return _matching(fields, "publication", _PUBLICATION, rule)
-    if _PUBLICATION.fullmatch(f"cdc_{database}") is None:
+        return _matching(fields, "publication", PUBLICATION, rule)
+    if re.fullmatch(PUBLICATION, f"cdc_{database}") is None:
         raise fields.wrong("publication", f"cdc_{database} will not do: {rule}", hint=f"publication: cdc_{name}")
     return None
 
 
-def _database(fields: Fields, kind: str) -> Database:
-    fields.only("host", "port", "name", "user", "password", "sslmode", "sslrootcert")
+def _database(fields: Fields, kind: Kind) -> Database:
+    fields.only(*DATABASE)
     password = fields.text("password")
     if not secrets.is_reference(password):
         raise fields.wrong(
             "password", "a reference is needed, never the password itself", hint="password: ${secret:<source>/password}"
         )
     name = _matching(
-        fields, "name", _IDENTIFIER, "the database's name itself is needed (the publication is named after it)"
+        fields, "name", IDENTIFIER, "the database's name itself is needed (the publication is named after it)"
     )
-    modes, usual = (SSL_MODES, "prefer") if kind == "postgres" else (MARIADB_SSL_MODES, "verify-full")
-    sslmode = fields.text("sslmode") if fields.has("sslmode") else usual
-    if sslmode not in modes:
-        raise fields.wrong("sslmode", "unknown mode", hint=f"one of {', '.join(modes)}")
+    sslmode = fields.text("sslmode") if fields.has("sslmode") else kind.sslmode
+    if sslmode not in kind.sslmodes:
+        raise fields.wrong("sslmode", "unknown mode", hint=f"one of {', '.join(kind.sslmodes)}")
+    if fields.has("sslrootcert") and not kind.root_certificate:
+        raise fields.wrong(
+            "sslrootcert", f"Debezium's connector for {kind.title} wants a key store", hint="settings: …"
+        )
     return Database(
         host=_referring(fields, "host"),
         port=_port(fields),
@@ -191,48 +218,63 @@ def _database(fields: Fields, kind: str) -> Database:
 
 
 def _port(fields: Fields) -> str:
-    port = fields.text_or_integer("port", 1, 65_535)
-    if not port.isdigit() and not secrets.is_reference(port):
+    port = fields.text_or_integer("port", *BOUNDS["port"])
+    if re.fullmatch(r"[0-9]+", port) is None and not secrets.is_reference(port):
         raise fields.wrong("port", "a number or a reference is needed")
     return port
+
+
+def _settings(fields: Fields) -> tuple[tuple[str, str], ...]:
+    found = []
+    for name in fields.names():
+        if re.fullmatch(SETTING, name) is None:
+            raise fields.wrong(name, "no setting's name", hint="settings:\n    max.batch.size: 8192")
+        value = fields.setting(name)
+        why = invariants.refusal(name, value)
+        if why is not None:
+            raise fields.wrong(name, f"it cannot be overridden: {why.problem}", hint=why.instead)
+        if secrets.in_plain(name, value):
+            raise fields.wrong(name, "a reference is needed, never the secret itself", hint=secrets.FORMS)
+        if secrets.malformed(value):
+            raise fields.wrong(name, "a ${…} that is no reference", hint=secrets.FORMS)
+        if re.fullmatch(SETTING_VALUE, value) is None:
+            raise fields.wrong(name, "a value on one line is needed")
+        found.append((name, value))
+    return tuple(found)
 
 
 def _referring(fields: Fields, key: str) -> str:
     text = fields.text(key)
     if secrets.malformed(text):
-        raise fields.wrong(
-            key,
-            "a ${…} that is no reference",
-            hint="${secret:bundle/key}, ${env:NAME}, ${file:path:key} or ${directory:path:file}",
-        )
+        raise fields.wrong(key, "a ${…} that is no reference", hint=secrets.FORMS)
     return text
 
 
-def _matching(fields: Fields, key: str, pattern: re.Pattern[str], rule: str) -> str:
+def _matching(fields: Fields, key: str, pattern: str, rule: str) -> str:
     text = fields.text(key)
-    if pattern.fullmatch(text) is None or "${" in text:
+    if re.fullmatch(pattern, text) is None or "${" in text:
         raise fields.wrong(key, rule)
     return text
 
 
-def _schemas(fields: Fields) -> tuple[str, ...]:
+def _schemas(fields: Fields, kind: Kind) -> tuple[str, ...]:
     schemas = fields.texts("schemas")
     for schema in schemas:
-        if _IDENTIFIER.fullmatch(schema) is None:
+        if re.fullmatch(IDENTIFIER, schema) is None:
             raise fields.wrong("schemas", f"{schema!r} is no schema's name")
-        if schema == "cdc":
-            raise fields.wrong("schemas", "cdc is captured always: leave it out")
+        if schema in kind.own_schemas:
+            raise fields.wrong("schemas", f"{schema} is captured always: leave it out")
     return schemas
 
 
-def _tables(fields: Fields) -> tuple[str, ...]:
+def _tables(fields: Fields, kind: Kind) -> tuple[str, ...]:
     tables = fields.texts("tables")
     for table in tables:
         parts = table.split(".")
-        if len(parts) != 2 or not all(_IDENTIFIER.fullmatch(part) for part in parts):
+        if len(parts) != 2 or not all(re.fullmatch(IDENTIFIER, part) for part in parts):
             raise fields.wrong("tables", f"{table!r} is not of the form schema.table")
-        if parts[0] == "cdc":
-            raise fields.wrong("tables", "cdc's tables are captured always: leave them out")
+        if parts[0] in kind.own_schemas:
+            raise fields.wrong("tables", f"{parts[0]}'s tables are captured always: leave them out")
     return tables
 
 

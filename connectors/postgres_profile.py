@@ -7,9 +7,24 @@ sources).
 
 from __future__ import annotations
 
-from connectors.definition import HEARTBEAT, SIGNAL, Definition
+from connectors.definition import Definition
+from connectors.kinds import HEARTBEAT, SIGNAL
 from connectors.secrets import SecretLookup, resolve
-from connectors.setting import Setting, Settings, include_patterns, one_topic
+from connectors.setting import (
+    Setting,
+    Settings,
+    address,
+    captured_tables,
+    connection,
+    failing,
+    heartbeat,
+    once,
+    one_topic,
+    queue,
+    said,
+    signals,
+    topic_prefix,
+)
 
 CONNECTOR_CLASS = "io.debezium.connector.postgresql.PostgresConnector"
 LEAST_VERSION = (3, 7, 0)
@@ -28,44 +43,40 @@ def expand(definition: Definition, secrets: SecretLookup) -> Settings:
         **_connection(definition, secrets),
         **_captured(definition),
         **one_topic(definition),
+        **once("Debezium leaves out TRUNCATE by default"),
         **_nothing_lost(),
         **_exact_values(),
-        **_liveness(definition),
+        **heartbeat(definition, ", and a quiet source's slot moves"),
+        "heartbeat.action.query": Setting(
+            HEARTBEAT_QUERY, "the stream itself says which cluster and timeline it comes from"
+        ),
+        **queue(definition),
     }
 
 
 def _connection(definition: Definition, secrets: SecretLookup) -> Settings:
     database = definition.database
     settings = {
-        "connector.class": Setting(CONNECTOR_CLASS, "Debezium's PostgreSQL connector"),
-        "tasks.max": Setting("1", "a replication slot has one reader"),
-        "database.hostname": Setting(resolve(database.host, secrets), "from the definition"),
-        "database.port": Setting(resolve(database.port, secrets), "from the definition"),
-        "database.dbname": Setting(database.name, "from the definition"),
-        "database.user": Setting(resolve(database.user, secrets), "from the definition"),
-        "database.password": Setting(
-            resolve(database.password, secrets), "a reference: the worker resolves it, REST never shows it"
-        ),
-        "database.sslmode": Setting(database.sslmode, "from the definition"),
+        **connection(definition, secrets, CONNECTOR_CLASS, "a replication slot has one reader"),
+        **address(definition, secrets),
+        "database.dbname": said(database.name, "database.name"),
+        "database.sslmode": said(database.sslmode, "database.sslmode"),
         "plugin.name": Setting("pgoutput", "part of PostgreSQL since version 10: nothing to install on the source"),
-        "slot.name": Setting(definition.slot, "one slot per connector"),
-        "publication.name": Setting(definition.publication, "made by the database's owner"),
+        "slot.name": said(definition.slot, "name: one slot per connector"),
+        "publication.name": said(definition.publication, "publication: made by the database's owner"),
         "publication.autocreate.mode": Setting(
             "disabled", "an automatic publication can leave out TRUNCATE and tables"
         ),
     }
     if database.sslrootcert is not None:
-        settings["database.sslrootcert"] = Setting(resolve(database.sslrootcert, secrets), "from the definition")
+        settings["database.sslrootcert"] = said(resolve(database.sslrootcert, secrets), "database.sslrootcert")
     return settings
 
 
 def _captured(definition: Definition) -> Settings:
     return {
-        "topic.prefix": Setting(definition.name, "the source's name inside every record; Connect's offsets hang on it"),
-        "table.include.list": Setting(
-            ",".join(include_patterns(definition)),
-            f"the snapshot follows this order: {HEARTBEAT} first, so that the source epoch stands before all rows",
-        ),
+        **topic_prefix(definition),
+        "table.include.list": captured_tables(definition),
         "publish.via.partition.root": Setting("true", "rows of partitions carry the name of their table"),
         "schema.refresh.mode": Setting("columns_diff", "an ALTER is noticed at the next row"),
         "snapshot.mode": Setting("initial", "one baseline, then the log; never a silent second one"),
@@ -73,43 +84,20 @@ def _captured(definition: Definition) -> Settings:
             "repeatable_read", "the exported snapshot of the slot: exactly what was committed before it"
         ),
         "snapshot.max.threads": Setting("1", "a parallel snapshot is not consistent across its connections (dbz#2330)"),
-        "signal.enabled.channels": Setting("source", "a signal takes its place in the source's own log"),
-        "signal.data.collection": Setting(SIGNAL, "signals are rows of this table"),
-        "notification.enabled.channels": Setting("sink", "when a baseline began and was complete is evidence"),
-        "notification.sink.topic.name": Setting(
-            f"{definition.name}.notifications", "routed into the one topic like all else"
-        ),
+        **signals(definition, SIGNAL),
     }
 
 
 def _nothing_lost() -> Settings:
     return {
-        "exactly.once.support": Setting(
-            "required", "without it a killed worker repeats records; refused if the worker cannot"
-        ),
-        "transaction.boundary": Setting(
-            "poll", "one Kafka transaction per poll: records and source offset commit together"
-        ),
-        "provide.transaction.metadata": Setting("true", "END counts prove that a transaction arrived whole"),
-        "skipped.operations": Setting("none", "Debezium leaves out TRUNCATE by default"),
-        "tombstones.on.delete": Setting("true", "consumers of an audit topic see deletes however they read it"),
+        **failing(),
         "offset.mismatch.strategy": Setting(
             "trust_offset", "a recreated slot fails loudly; the default goes on with a hole"
         ),
         "lsn.flush.mode": Setting(
             "connector", "the slot moves after Kafka has the records, never by the driver's keep-alive"
         ),
-        "event.processing.failure.handling.mode": Setting("fail", "an event that cannot be handled stops the task"),
-        "event.converting.failure.handling.mode": Setting(
-            "fail", "the default writes null for a value it cannot convert"
-        ),
-        "errors.tolerance": Setting("none", "converters and transforms skip nothing"),
-        "errors.max.retries": Setting("-1", "a source that is down is waited for, without a person"),
-        "retriable.restart.connector.wait.ms": Setting("2000", "how soon it tries again"),
         "include.unknown.datatypes": Setting("true", "the default drops columns of types that Debezium does not know"),
-        "extended.headers.enabled": Setting(
-            "false", "three headers on every record that nothing reads, and that cost its reader more than they say"
-        ),
     }
 
 
@@ -121,19 +109,4 @@ def _exact_values() -> Settings:
         "binary.handling.mode": Setting("base64", "bytes as text that JSON can carry"),
         "hstore.handling.mode": Setting("json", "one text per value"),
         "column.propagate.source.type": Setting(".*", "each column names its PostgreSQL type, length and scale"),
-    }
-
-
-def _liveness(definition: Definition) -> Settings:
-    return {
-        "heartbeat.interval.ms": Setting(
-            str(definition.heartbeat_interval_ms), "silence becomes visible, and a quiet source's slot moves"
-        ),
-        "heartbeat.action.query": Setting(
-            HEARTBEAT_QUERY, "the stream itself says which cluster and timeline it comes from"
-        ),
-        "poll.interval.ms": Setting(str(definition.poll_interval_ms), "freshness: how long an idle task sleeps"),
-        "max.batch.size": Setting("4096", "records per poll, so per Kafka transaction"),
-        "max.queue.size": Setting("16384", "four batches between the reader and Kafka"),
-        "max.queue.size.in.bytes": Setting("67108864", "64 MiB: wide rows must not exhaust the worker's memory"),
     }

@@ -1,4 +1,8 @@
-"""YAML read strictly: every error names the file, the line and the field, and no value is ever guessed or printed."""
+"""YAML read strictly: every error names the file, the line and the field, and no value is ever guessed or printed.
+
+The nodes of a text know the file that they come from, so that a mapping made of several files
+(:mod:`connectors.overlay`) still says where each field stands.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,18 @@ import yaml
 
 from connectors.errors import DefinitionError
 
+_BOOLEAN = "tag:yaml.org,2002:bool"
 _INTEGER = "tag:yaml.org,2002:int"
+_NULL = "tag:yaml.org,2002:null"
 _STRING = "tag:yaml.org,2002:str"
+_TRUE = frozenset({"yes", "true", "on"})
 
 
-def read(path: Path) -> Fields:
+def read(path: Path) -> yaml.MappingNode:
     """The mapping at the root of a YAML file.
 
     Raises:
-        DefinitionError: no such file, not YAML, not a mapping, a key twice.
+        DefinitionError: no such file, not YAML, not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -32,14 +39,19 @@ def read(path: Path) -> Fields:
     return parse(text, path)
 
 
-def parse(text: str, path: Path) -> Fields:
+def parse(text: str, path: Path) -> yaml.MappingNode:
     """The mapping at the root of a YAML text; ``path`` is for messages.
 
     Raises:
-        DefinitionError: not YAML, not a mapping, a key twice.
+        DefinitionError: not YAML, not a mapping.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        loader.name = str(path)  # what the marks of its nodes say
+        try:
+            node = loader.get_single_node()
+        finally:
+            loader.dispose()
     except RecursionError:
         raise DefinitionError(f"{path}: nested too deeply") from None
     except yaml.YAMLError as error:
@@ -48,47 +60,79 @@ def parse(text: str, path: Path) -> Fields:
         raise DefinitionError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'malformed'}") from None
     if not isinstance(node, yaml.MappingNode):
         raise DefinitionError(f"{path}: a mapping is needed, such as `name: trading`")
-    return Fields(path, "", node)
+    return node
+
+
+def place(node: yaml.Node) -> str:
+    """``file:line`` of a node."""
+    return f"{node.start_mark.name}:{node.start_mark.line + 1}"
+
+
+def children(node: yaml.MappingNode) -> dict[str, tuple[yaml.ScalarNode, yaml.Node]]:
+    """Name → the node of the name, the node of the value.
+
+    Raises:
+        DefinitionError: a name that stands twice, or is none.
+    """
+    found: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.value in found:
+            raise DefinitionError(f"{place(key)}: a field that stands twice, or is not a name")
+        found[key.value] = (key, value)
+    return found
+
+
+def is_null(node: yaml.Node) -> bool:
+    """Whether it is YAML's null: ``null``, ``~`` or nothing."""
+    return isinstance(node, yaml.ScalarNode) and node.tag == _NULL
+
+
+def is_text(node: yaml.Node) -> bool:
+    """Whether it is a text with something in it. Numbers and booleans are not taken for text."""
+    return isinstance(node, yaml.ScalarNode) and node.tag == _STRING and bool(node.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """One mapping with its place in the file."""
+    """One mapping with its place."""
 
-    path: Path
     name: str
     node: yaml.MappingNode
 
     def __repr__(self) -> str:
-        return f"<Fields {self.path} {self.name}>"
+        return f"<Fields {place(self.node)} {self.name}>"
 
     def wrong(self, key: str, problem: str, hint: str | None = None) -> DefinitionError:
         """The error to raise for one of the fields."""
         node = next((name for name, _ in self.node.value if name.value == key), self.node)
         field = f"{self.name}.{key}" if self.name else key
-        return DefinitionError(f"{self.path}:{node.start_mark.line + 1}: {field}: {problem}", hint=hint)
+        return DefinitionError(f"{place(node)}: {field}: {problem}", hint=hint)
 
     def only(self, *known: str) -> None:
         """Refuse every key but these, and a key that stands twice."""
-        for key in self._children():
+        for key in self.names():
             if key not in known:
                 raise self.wrong(key, "unknown field", hint=f"known here: {', '.join(known)}")
 
+    def names(self) -> tuple[str, ...]:
+        """What is given, in the order of the file."""
+        return tuple(children(self.node))
+
     def has(self, key: str) -> bool:
         """Whether the field is given."""
-        return key in self._children()
+        return key in children(self.node)
 
     def fields(self, key: str) -> Fields:
         """A nested mapping."""
         node = self._given(key)
         if not isinstance(node, yaml.MappingNode):
             raise self.wrong(key, "a mapping is needed")
-        return Fields(self.path, f"{self.name}.{key}" if self.name else key, node)
+        return Fields(f"{self.name}.{key}" if self.name else key, node)
 
     def text(self, key: str) -> str:
         """A non-empty string. Numbers and booleans are not taken for text."""
         node = self._given(key)
-        if not isinstance(node, yaml.ScalarNode) or node.tag != _STRING or not node.value:
+        if not is_text(node):
             raise self.wrong(
                 key,
                 "a non-empty text is needed",
@@ -112,6 +156,19 @@ class Fields:
             return str(self.integer(key, least, most))
         return self.text(key)
 
+    def setting(self, key: str) -> str:
+        """A text, a whole number or a boolean, as Connect gets it: ``true``, ``-1``."""
+        node = self._given(key)
+        if isinstance(node, yaml.ScalarNode) and node.tag == _BOOLEAN:
+            return "true" if node.value.lower() in _TRUE else "false"
+        if isinstance(node, yaml.ScalarNode) and node.tag == _INTEGER:
+            digits = node.value.removeprefix("-")
+            if digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0"):
+                return str(node.value)
+        elif is_text(node):
+            return str(node.value)
+        raise self.wrong(key, "a text, a whole number, true or false is needed", hint="put anything else in quotes")
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A non-empty list of different texts."""
         node = self._given(key)
@@ -119,25 +176,13 @@ class Fields:
             raise self.wrong(key, "a list with at least one entry is needed", hint=f"{key}: [one, two]")
         found: list[str] = []
         for item in node.value:
-            if not isinstance(item, yaml.ScalarNode) or item.tag != _STRING or not item.value or item.value in found:
-                raise DefinitionError(
-                    f"{self.path}:{item.start_mark.line + 1}: {key}: each entry must be a text, and stand once"
-                )
+            if not is_text(item) or item.value in found:
+                raise DefinitionError(f"{place(item)}: {key}: each entry must be a text, and stand once")
             found.append(item.value)
         return tuple(found)
 
     def _given(self, key: str) -> yaml.Node:
         try:
-            return self._children()[key]
+            return children(self.node)[key][1]
         except KeyError:
             raise self.wrong(key, "missing") from None
-
-    def _children(self) -> dict[str, yaml.Node]:
-        children: dict[str, yaml.Node] = {}
-        for key, value in self.node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.value in children:
-                raise DefinitionError(
-                    f"{self.path}:{key.start_mark.line + 1}: a field that stands twice, or is not a name"
-                )
-            children[key.value] = value
-        return children

@@ -18,6 +18,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc local up": (
         ("cdc local up", "start or repair; quick when everything runs"),
         ("cdc local up --state /tmp/cdc", "another stack beside it"),
+        ("cdc local up --plugins all", "Connect with every connector that a definition can be of"),
     ),
     "cdc local down": (("cdc local down", "stop; `cdc local up` goes on with the same data"),),
     "cdc local reset": (("cdc local reset --yes", "delete databases, topics, keys, without asking"),),
@@ -106,6 +107,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc connectors list", "what runs, what failed and why, what is absent"),
         ("cdc connectors list --state failed --output csv", "what needs you"),
     ),
+    "cdc connectors explain": (
+        ("cdc connectors explain trading", "each setting, its reason, and who says it"),
+        ("cdc connectors explain --definition staging.yaml --output json", "of a file that is no source yet"),
+    ),
+    "cdc connectors schema": (("cdc connectors schema > definition.schema.json", "for an editor"),),
     "cdc policy init": (
         ("cdc policy init shop", "from the catalog: keys clear or tokens, the rest sealed"),
         ("cdc policy init shop --clear 'orders.*'", "leave these columns in clear"),

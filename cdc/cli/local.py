@@ -45,7 +45,13 @@ def local() -> None:
     type=click.Choice(["postgres", "mariadb"]),
     help="What the source portfolio is in; chosen at the first start.  [default: postgres]",
 )
-def up(state: Path, portfolio: str | None) -> None:
+@click.option(
+    "--plugins",
+    type=click.Choice(["replicated", "all"]),
+    help="Debezium's connectors for Kafka Connect: those whose records cdc replicate reads, or MySQL's, SQL Server's"
+    " and MongoDB's too (fetched once).  [default: as before; at first replicated]",
+)
+def up(state: Path, portfolio: str | None, plugins: str | None) -> None:
     """Start the stack, or repair it; quick when everything runs. Writes cdc.toml for the other commands.
 
     With --portfolio mariadb a MariaDB server is part of it; its programs must be installed (Debian's packages
@@ -53,7 +59,7 @@ def up(state: Path, portfolio: str | None) -> None:
     """
     progress = _Progress()
     stack = Stack(state)
-    stack.up(progress, portfolio=portfolio)
+    stack.up(progress, portfolio=portfolio, plugins=plugins)
     progress(f"ready; configuration: {_short(stack.state / 'cdc.toml')}")
 
 

@@ -12,6 +12,7 @@ from connectors import definition, inventory, mariadb_check, mariadb_inventory, 
 from connectors.definition import Definition
 from connectors.errors import SourceUnfit, Unreachable
 from connectors.inventory import ForeignKey, Relation
+from connectors.kinds import KINDS, titles
 from governance.suggest import Column, Reference, Table
 
 
@@ -25,6 +26,12 @@ def captured_tables(source: SourceConfig, dsn: str | None, *, insist: bool) -> t
         ConnectorError: the definition is wrong, the database does not answer or cannot be read.
     """
     described = definition.load(source.definition)
+    kind = KINDS[described.kind]
+    if not kind.replicated:
+        raise ConfigError(
+            f"{source.definition}: a policy is made for {titles(replicated=True)}; {source.name} is of {kind.title}",
+            hint="docs/connectors.md, Other databases",
+        )
     maria = described.kind == "mariadb"
     places = [place for place in (dsn, None if dsn and insist else source.dsn) if place]
     if not insist:  # a DSN of the other kind is another source's

@@ -83,6 +83,7 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
     from governance import preflight as privacy_preflight
     from governance.roots import keyring
 
+    _demand_readable(source)
     rules = policy.load(source.policy)
     if rules.source != source.name:
         raise ConfigError(f"{source.policy}: this is the policy of source {rules.source!r}, not of {source.name!r}")
@@ -101,6 +102,29 @@ def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: 
         batch_records=batch_records,
         until_caught_up=until_caught_up,
     )
+
+
+def _demand_readable(source: SourceConfig) -> None:
+    """See that the source is of a kind whose records are read. A definition that is missing or wrong does not say, and
+    does not stop a worker: the records themselves name their connector (halt ``source-kind``).
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    from connectors.definition import load
+    from connectors.errors import DefinitionError
+    from connectors.kinds import KINDS, titles
+
+    try:
+        kind = KINDS[load(source.definition).kind]
+    except DefinitionError:
+        return
+    if not kind.replicated:
+        raise ConfigError(
+            f"{source.definition}: {source.name} is of {kind.title}, whose records cdc does not read: it reads those of"
+            f" {titles(replicated=True)}",
+            hint="docs/connectors.md, Other databases",
+        )
 
 
 def _one(

@@ -23,18 +23,32 @@ _USERS = ("source_admin", "debezium", "warehouse_admin", "cdc_replicator", "cdc_
 MARIADB = "mariadb"
 """The kind of database that ``portfolio`` may be in instead; also the name of that server's part."""
 _MARIADB_USERS = ("mariadb_admin", "mariadb_capture")
+PLUGINS = {
+    "replicated": ("debezium-connector-postgres", "debezium-connector-mariadb"),
+    "all": (
+        "debezium-connector-postgres",
+        "debezium-connector-mariadb",
+        "debezium-connector-mysql",
+        "debezium-connector-sqlserver",
+        "debezium-connector-mongodb",
+    ),
+}
+"""What Connect is given: the connectors whose records are replicated, or every one that a definition can be of."""
 _RANGE = range(20_000, 32_000)
 """Below Linux's default range of ephemeral ports: no outgoing connection takes a port of ours while we are down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is decided once per state folder. ``portfolio``: the kind of database that it is in."""
+    """What is decided once per state folder. ``portfolio``: the kind of database that it is in. ``plugins``: which of
+    :data:`PLUGINS`; this alone can be decided anew.
+    """
 
     ports: Mapping[str, int]
     passwords: Mapping[str, str] = field(repr=False)
     cluster_id: str
     portfolio: str = "postgres"
+    plugins: str = "replicated"
 
 
 def new_choices(portfolio: str = "postgres") -> Choices:
@@ -67,7 +81,14 @@ def load(path: Path) -> Choices | None:
     """
     try:
         raw = json.loads(path.read_text())
-        choices = Choices(raw["ports"], raw["passwords"], raw["cluster_id"], raw.get("portfolio", "postgres"))
+        choices = Choices(
+            raw["ports"],
+            raw["passwords"],
+            raw["cluster_id"],
+            raw.get("portfolio", "postgres"),
+            raw.get("plugins", "replicated"),
+        )
+        PLUGINS[choices.plugins]
         ports, users = _needed(choices.portfolio)
     except FileNotFoundError:
         return None

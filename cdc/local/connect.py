@@ -24,7 +24,9 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker. ``plugins`` are what ``plugin.path`` will name; ``secrets`` the folder that ``${file:…}`` may read."""
+    """A worker. ``plugins`` are what ``plugin.path`` will name; ``secrets`` the folder that ``${file:…}`` may read.
+    ``group`` and ``topics`` (what its three topics begin with) tell worker clusters on one broker apart.
+    """
 
     folder: Path
     log_folder: Path
@@ -35,6 +37,8 @@ class Worker:
     secrets: Path
     jvm: Jvm
     name: str = "connect"
+    group: str = "cdc-connect"
+    topics: str = "connect"
     patience: float = 120
     stop_signal: signal.Signals = signal.SIGTERM
 
@@ -54,16 +58,16 @@ class Worker:
         return properties(
             {
                 "bootstrap.servers": self.bootstrap,
-                "group.id": "cdc-connect",
+                "group.id": self.group,
                 "listeners": self.url,
                 "rest.advertised.host.name": "127.0.0.1",
                 "rest.advertised.port": str(self.port),
-                "config.storage.topic": "connect-configs",
+                "config.storage.topic": f"{self.topics}-configs",
                 "config.storage.replication.factor": "1",
-                "offset.storage.topic": "connect-offsets",
+                "offset.storage.topic": f"{self.topics}-offsets",
                 "offset.storage.replication.factor": "1",
                 "offset.storage.partitions": "1",
-                "status.storage.topic": "connect-status",
+                "status.storage.topic": f"{self.topics}-status",
                 "status.storage.replication.factor": "1",
                 "status.storage.partitions": "1",
                 "key.converter": "org.apache.kafka.connect.json.JsonConverter",

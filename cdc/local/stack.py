@@ -16,14 +16,14 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from cdc.errors import CdcError, Conflict, NotFound
 from cdc.local import addresses as addressing
 from cdc.local import artifacts, mariadb, mariadb_prepare, postgres, prepare, process
-from cdc.local.addresses import MARIADB, Addresses, Choices
+from cdc.local.addresses import MARIADB, PLUGINS, Addresses, Choices
 from cdc.local.broker import Broker
 from cdc.local.connect import Worker
 from cdc.local.java import find_java
@@ -32,7 +32,6 @@ from cdc.local.part import Part, Report, Runner
 from cdc.local.private_file import private_folder
 
 PARTS = ("source", "warehouse", "broker", "connect")
-PLUGINS = ("debezium-connector-postgres", "debezium-connector-mariadb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,14 @@ class Stack:
         choices = self._choices or self._load()
         return (*PARTS, MARIADB) if choices is not None and choices.portfolio == MARIADB else PARTS
 
-    def up(self, report: Report, parts: Iterable[str] | None = None, portfolio: str | None = None) -> None:
+    def up(
+        self, report: Report, parts: Iterable[str] | None = None, portfolio: str | None = None,
+        plugins: str | None = None,
+    ) -> None:  # fmt: skip
         """Bring these parts (all) up, repair what is broken, prepare databases, write ``cdc.toml``. Quick when all run.
 
         ``portfolio``: the kind of database that this source is in, chosen at the first start (``postgres``).
+        ``plugins``: what Connect is given, of :data:`cdc.local.addresses.PLUGINS`; kept until another choice.
 
         Raises:
             Conflict: ``portfolio`` is in another kind of database here.
@@ -79,7 +82,7 @@ class Stack:
             kind = self._kind(portfolio)
             known = (*PARTS, MARIADB) if kind == MARIADB else PARTS
             wanted = [name for name in known if parts is None or name in set(parts)]
-            self._choose(wanted, kind)
+            self._choose(wanted, kind, plugins)
             first = [partial(self._bring_up, name, report) for name in wanted if name != "connect"]
             if "connect" in wanted:
                 first.append(partial(self._part("connect").fetch, report))
@@ -218,7 +221,7 @@ class Stack:
         choices, log = self._known(), self.state / "log"
         folder = artifacts.runtime_folder()
         worker = artifacts.read_lock(folder / "worker.lock")
-        plugins = tuple(artifacts.read_lock(folder / f"{plugin}.lock") for plugin in PLUGINS)
+        plugins = tuple(artifacts.read_lock(folder / f"{plugin}.lock") for plugin in PLUGINS[choices.plugins])
         java = find_java()
         broker = Broker(
             self.state / "broker", log, choices.ports["broker"], choices.ports["controller"], choices.cluster_id,
@@ -231,9 +234,11 @@ class Stack:
             plugins, self.state / "secrets", Jvm(java, worker, "1g"),
         )  # fmt: skip
 
-    def _choose(self, wanted: list[str], portfolio: str = "postgres") -> None:
+    def _choose(self, wanted: list[str], portfolio: str = "postgres", plugins: str | None = None) -> None:
         """Choose ports at the first start; choose again for a part that is down and whose port somebody else has."""
         choices = self._load() or addressing.new_choices(portfolio)
+        if plugins is not None:
+            choices = replace(choices, plugins=plugins)
         self._choices = choices
         lost = []
         for name in wanted:

@@ -18,6 +18,7 @@ from tests.chaos.judge import balanced, whole
 from tests.chaos.processes import Process, until
 from tests.chaos.topics import OwnTopic
 from tests.fix_replication import Captured, Warehouse, cdc
+from tests.oracle.topic import TopicRecord
 
 
 def written(warehouse: Warehouse) -> tuple[int, list[bytes]]:
@@ -171,6 +172,21 @@ def test_too_many_records_that_cannot_be_decoded(warehouse: Warehouse, topic: Ow
     warehouse.drain(LOG)
     assert position(warehouse) == balanced(warehouse, LOG) == len(feed.first) + 4 + len(feed.second)
     whole(warehouse, LOG)
+
+
+def test_rows_of_another_connector(warehouse: Warehouse, topic: OwnTopic, feed: Feed) -> None:
+    """Nothing of them is recorded; what precedes them is."""
+    topic.create([*feed.first, *(_of_mysql(record) for record in feed.second)])
+    assert warehouse.replicate(LOG, "--until-caught-up", timeout_s=60).returncode == 4
+    assert position(warehouse) == balanced(warehouse, LOG) == len(feed.first)
+    assert_refuses(warehouse, "source-kind")
+
+
+def _of_mysql(record: TopicRecord) -> TopicRecord:
+    value = record.value
+    for name in (b"io.debezium.connector.%s.Source", b'"connector":"%s"'):
+        value = value and value.replace(name % b"postgresql", name % b"mysql")
+    return record._replace(value=value)
 
 
 def _execute(dsn: str, statement: str, *names: str) -> None:

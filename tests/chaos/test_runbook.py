@@ -37,6 +37,7 @@ ELSEWHERE = {
     "warehouse-behind": "tests/chaos/test_rollback.py::test_what_kafka_no_longer_holds",
     "privacy-store-restored": "tests/chaos/test_halts.py::test_a_privacy_store_restored_to_the_past",
     "quarantine-rate": "tests/chaos/test_halts.py::test_too_many_records_that_cannot_be_decoded",
+    "source-kind": "tests/chaos/test_halts.py::test_rows_of_another_connector",
     "stream-missing": "tests/chaos/test_runbook.py::test_a_stream_that_vanished",
     "too-many-columns": "tests/real/test_shapes.py::test_tables_of_every_shape_come_through",
     "value-refused": "tests/real/test_state_refused.py::test_the_table_is_suspended_and_all_else_flows_on",

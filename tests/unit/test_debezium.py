@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from cdc.debezium import Decoder
-from cdc.errors import RecordError
+from cdc.errors import Halted, RecordError
 from cdc.event import Baseline, Begin, ChangeEvent, End, LogicalMessage, Record, Skipped, Truncate
 from tests.builders import FILLS, ORDERS, Column, Feed, Table, Worker, connect, envelope_schema, key_schema
 from tests.golden import records as golden
@@ -120,6 +120,20 @@ def _compare(event: ChangeEvent, payload: dict) -> None:
 def _golden(case: str) -> list:
     decoder = Decoder()
     return [decoder.decode(_as_record(wrote)) for wrote in golden.records(case)]
+
+
+def test_rows_of_a_connector_that_is_not_read_halt_the_stream():
+    wrote = next(each for each in golden.records("changes") if each.value and b'"op":"u"' in each.value)
+    value = wrote.value.replace(b"connector.postgresql.Source", b"connector.mysql.Source").replace(b'"connector":"postgresql"', b'"connector":"mysql"')
+    record = _as_record(wrote)
+    with pytest.raises(Halted, match="source-kind: the topic is written by Debezium's connector 'mysql'"):
+        Decoder().decode(Record(record.topic, record.partition, record.offset, record.key, value, record.headers, record.timestamp_ms))
+
+
+def test_ddl_of_a_connector_that_is_not_read_halts_the_stream():
+    value = b'{"schema":{"type":"struct","name":"io.debezium.connector.sqlserver.SchemaChangeValue"},"payload":{}}'
+    with pytest.raises(Halted, match="source-kind: the topic is written by Debezium's connector 'sqlserver'"):
+        Decoder().decode(Record("golden", 0, 7, None, value, (), 1))
 
 
 def test_golden_key_change_links_both_halves():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -63,6 +64,28 @@ def test_ports_and_passwords_are_distinct_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "stack.json").stat().st_mode & 0o777 == 0o600
     moved = addresses.with_new_port(choices, "broker")
     assert {name for name in addresses.PORTS if moved.ports[name] != choices.ports[name]} == {"broker"}
+
+
+def test_plugins_are_chosen_and_kept(tmp_path: Path) -> None:
+    def plugins() -> list[str]:
+        part = Stack(tmp_path)._part("connect")
+        assert isinstance(part, Worker)
+        return [lock.name for lock in part.plugins]
+
+    path = tmp_path / "stack.json"
+    addresses.save(path, addresses.new_choices())
+    assert plugins() == ["debezium-connector-postgres", "debezium-connector-mariadb"]
+    Stack(tmp_path)._choose([], plugins="all")
+    assert plugins() == [f"debezium-connector-{kind}" for kind in ("postgres", "mariadb", "mysql", "sqlserver", "mongodb")]
+    Stack(tmp_path)._choose([])
+    assert len(plugins()) == 5
+    older = json.loads(path.read_text())
+    del older["plugins"]
+    path.write_text(json.dumps(older))
+    assert len(plugins()) == 2
+    path.write_text(json.dumps(older | {"plugins": "some"}))
+    with pytest.raises(ConfigError, match=r"stack\.json"):
+        addresses.load(path)
 
 
 def test_no_password_is_in_a_repr() -> None:

@@ -21,7 +21,9 @@ COMMANDS = {
     "delete": ("cdc.cli.connectors.delete:delete", "Delete a connector; shows its offsets and what it leaves behind."),
     "export": ("cdc.cli.connectors.export:export", "Write existing connectors as files without secrets."),
     "edit": ("cdc.cli.connectors.edit:edit", "Edit a definition, see its plan, apply it."),
+    "explain": ("cdc.cli.connectors.explain:explain", "Print every setting of a connector, and why it is so."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
+    "schema": ("cdc.cli.connectors.schema:schema", "Print the JSON Schema of a definition, for editors."),
 }
 
 
