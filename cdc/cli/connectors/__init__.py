@@ -10,6 +10,7 @@ COMMANDS = {
     "init": ("cdc.cli.connectors.init:init", "Write what capturing a database needs, from its catalog."),
     "apply": ("cdc.cli.connectors.apply:apply", "Create or update connectors and wait until every task runs."),
     "list": ("cdc.cli.connectors.listing:list_", "List the connectors that Kafka Connect has, and those it lacks."),
+    "check": ("cdc.cli.connectors.check:check", "Name what could lose or change evidence, and what mends it."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
 }
 
