@@ -62,10 +62,10 @@ class Role:
 
 
 def own_tables(publication: str, role: str) -> str:
-    """The SQL that makes the heartbeat and the signalling table for a quoted role, as often as one likes, and adds them to
-    a quoted publication that lacks them.
+    """The SQL that makes the heartbeat and the signalling table for a quoted role, as often as one likes, and adds them
+    to a quoted publication that lacks them.
     """
-    name = literal(publication.strip("\""))
+    name = literal(publication.strip('"'))
     there = f"EXISTS (SELECT FROM pg_publication WHERE pubname = {name})"
     held = f"SELECT FROM pg_publication_tables WHERE pubname = {name} AND schemaname || '.' || tablename ="
     adds = "".join(

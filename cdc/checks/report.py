@@ -51,7 +51,9 @@ class Report:
         return sorted(
             self.found,
             key=lambda each: (
-                AREAS.index(each.finding.check.area), ranks[each.finding.severity], each.source or "",
+                AREAS.index(each.finding.check.area), ranks[each.finding.severity],
+                each.finding.code,
+                each.source or "",
             ),
         )  # fmt: skip
 

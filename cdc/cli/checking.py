@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cdc.checks.report import Found, Report
 
 _COLUMNS = ("area", "severity", "id", "source", "place", "problem", "reason", "fix_sql", "fix")
+_INDENT = " " * 11
 _WORDS = {"error": ("error", "errors"), "warning": ("warning", "warnings"), "info": ("to know", "to know")}
 
 strict_option = click.option("--strict", is_flag=True, help="Exit code 6 for warnings too.")
@@ -40,17 +41,20 @@ def _tell(line: str) -> None:
 
 
 def _lines(report: Report, found: Sequence[Found]) -> Iterator[str]:
-    width = max((len(each.finding.code) for each in found), default=0)
+    """By area and check: each finding with what mends it, then once why it matters."""
     for area, group in groupby(found, lambda each: each.finding.check.area):
         yield area
-        for each in group:
-            finding = each.finding
-            head = f"  {finding.severity.ljust(7)}  {finding.code.ljust(width)}  "
-            yield head + (f"{each.source}: " if each.source else "") + printable(finding.problem)
-            yield f"{' ' * 11}because  {printable(finding.reason)}"
-            first, *others = finding.remedy.splitlines()
-            yield f"{' ' * 11}do       {printable(first)}"
-            yield from (f"{' ' * 20}{printable(line)}" for line in others)
+        for code, same in groupby(group, lambda each: each.finding.code):
+            findings = list(same)
+            check = findings[0].finding.check
+            yield f"  {check.severity.ljust(7)}  {code}"
+            for each in findings:
+                yield f"{_INDENT}{f'{each.source}: ' if each.source else ''}{printable(each.finding.problem)}"
+                if each.finding.remedy != check.remedy:
+                    yield from (f"{_INDENT}  → {printable(line)}" for line in each.finding.remedy.splitlines())
+            yield f"{_INDENT}because {printable(check.reason)}"
+            if all(each.finding.remedy == check.remedy for each in findings):
+                yield f"{_INDENT}  → {printable(check.remedy)}"
         yield ""
     yield _summary(report)
 

@@ -127,7 +127,9 @@ def _transforms(live: Configuration, topic: str | None) -> Iterator[Finding]:
             routed = routed or (whole and (topic is None or live.get(f"transforms.{name}.replacement") == topic))
             continue
         code = next((code for code, pattern in _TRANSFORMS.items() if re.search(pattern, kind)), "transform_unknown")
-        yield Finding(code, f"transform {name} is {kind.rpartition('.')[2] or 'of no type'}", place=setting)
+        last = kind.rpartition(".")[2]
+        shown = last if re.fullmatch(r"\w+", last) else "of no known type"
+        yield Finding(code, f"transform {name} is {shown}", place=setting)
     if not routed:
         yield Finding("topic_routing", "records do not all go into one topic", place="transforms")
 

@@ -30,7 +30,6 @@ LOSSES = (
     Loss("dbz#1554", _POSTGRES, (3, 7, 0), "changes that share an LSN are lost when a restart comes in their middle"),
     Loss("dbz#76", _POSTGRES, (3, 7, 0), "a transaction that is open at a restart is lost on PostgreSQL 17 and later"),
     Loss("dbz#2330", _POSTGRES, (3, 7, 0), "a snapshot by several threads is not one cut"),
-    Loss("DBZ-5127", _ALL, (3, 6, 1), "event_count of a transaction starts anew in the middle of it"),
     Loss("dbz#1508", _ALL, (3, 5, 0), "values that cannot be converted become null, whatever the settings say"),
     Loss("DBZ-9641", _POSTGRES, (3, 4, 0), "a recreated slot cannot be told: there is no offset.mismatch.strategy"),
     Loss("DBZ-9337", _ALL, (3, 3, 0), "a blocking snapshot that failed is taken for done after a restart"),

@@ -29,7 +29,10 @@ SELECT to_jsonb(s) || jsonb_build_object(
   FROM pg_replication_slots s, (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                                             ELSE pg_current_wal_lsn() END AS now) n
  WHERE s.slot_name = %s"""
-_RATE = "SELECT wal_bytes / greatest(extract(epoch FROM clock_timestamp() - stats_reset), 1) FROM pg_stat_wal"
+_RATE = """
+SELECT wal_bytes / extract(epoch FROM clock_timestamp() - stats_reset) FROM pg_stat_wal
+ WHERE stats_reset < clock_timestamp() - interval '1 h'"""
+"""Bytes a second; none from statistics of less than an hour."""
 
 
 def findings(definition: Definition, cursor: Cursor, position: Position) -> Iterator[Finding]:

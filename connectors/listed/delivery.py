@@ -35,5 +35,4 @@ CONNECT = listed(
     ("connector_stopped", "warning", "a paused or stopped connector captures nothing, and the source keeps WAL for it", "cdc connectors apply NAME"),
     ("exactly_once_worker", "error", "the worker does not do exactly-once delivery: it refuses the connector, or repeats records", "exactly.once.source.support=enabled on every worker"),
     ("configuration_invalid", "error", "Kafka Connect would refuse this configuration at the next start", "cdc connectors apply NAME"),
-    ("offsets_missing", "warning", "a connector without a stored position reads all tables anew at its next start", "wait for its first snapshot to end"),
 )  # fmt: skip
