@@ -22,6 +22,8 @@ LEAST_MESSAGE = 8 << 20
 SHORT = 0.25
 """Share of the retention below which a worker's headroom is short."""
 _TIMEOUT_S = 10.0
+_FIRST_S = 4.0
+"""Seconds for the first answer: none in this time is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Kafka:
             Unreachable: no broker answers.
         """
         try:
-            found = self._admin.list_topics(timeout=_TIMEOUT_S)
+            found = self._admin.list_topics(timeout=_FIRST_S)
         except KafkaException as error:
             raise Unreachable(f"Kafka does not answer ({error.args[0].name()})", hint="cdc local status") from None
         return str(found.cluster_id), len(found.brokers)

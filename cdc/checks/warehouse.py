@@ -62,12 +62,11 @@ def opened(dsn: str, setting: str) -> psycopg2.extensions.connection:
 
 def migrations(cursor: Cursor) -> Iterator[Finding]:
     """Whether the warehouse is of this version. Needs its owner."""
-    cursor.execute("SELECT to_regclass('migration.applied') IS NOT NULL")
-    if cursor.fetchone() != (True,):
-        yield Finding("warehouse_unmigrated", "the warehouse has no tables yet", command="cdc migrate")
-        return
     try:
         cursor.execute("SELECT name, sha256 FROM migration.applied")
+    except psycopg2.errors.lookup("42P01"):
+        yield Finding("warehouse_unmigrated", "the warehouse has no tables yet", command="cdc migrate")
+        return
     except psycopg2.errors.InsufficientPrivilege:
         yield Finding("warehouse_unread", "which migrations were applied may not be read with [warehouse] admin_dsn")
         return
