@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+import psycopg2
+
 from cdc.checks import privacy, streams, warehouse
 from cdc.checks.kafka import Kafka, headroom, one_topic, schema_history
 from cdc.checks.report import Report
 from cdc.config import Config, SourceConfig
-from cdc.errors import CdcError
+from cdc.errors import CdcError, ConfigError
 from cdc.warehouse.status import StreamStatus
 from cdc.warehouse.status import streams as all_streams
 from connectors import check as sources
@@ -21,9 +23,16 @@ from connectors.client import ConnectClient
 from connectors.definition import Definition, load
 from connectors.errors import ConnectorError, DefinitionError
 from connectors.finding import Finding
-from connectors.secrets import in_folder
+from connectors.secrets import SecretLookup, in_folder
 from governance.errors import GovernanceError
 from governance.store import StoreMark
+
+_UNREAD = {
+    "source_unreachable": "source_unread",
+    "warehouse_unreachable": "warehouse_unread",
+    "privacy_unreachable": "privacy_unfit",
+}
+"""Code of a part that does not answer → of one that answers, and lets nobody look."""
 
 Tell = Callable[[str], None]
 """Takes a line of progress."""
@@ -72,13 +81,13 @@ class _Look:
         try:
             yield
         except (CdcError, ConnectorError, GovernanceError) as error:
-            away = error.exit_code == 5
-            if not away:
-                self.report.reached += 1
-                code = {"source_unreachable": "source_unread", "warehouse_unreachable": "warehouse_unread"}.get(
-                    code, code
-                )
+            answers = error.exit_code != 5
+            self.report.reached += answers
+            code = _UNREAD.get(code, code) if answers else code
             self.report.add(source, [Finding(code, f"{what}: {error}", command=error.hint or "")])
+        except psycopg2.Error as error:  # its text can hold values
+            self.report.reached += 1
+            self.report.add(source, [Finding(_UNREAD.get(code, code), f"{what}: SQLSTATE {error.pgcode}")])
         else:
             self.report.reached += 1
 
@@ -86,15 +95,24 @@ class _Look:
         """Read them; one that cannot be read leaves its source out."""
         for source in chosen:
             try:
-                self.chosen.append((source, load(source.definition)))
+                definition = load(source.definition)
             except DefinitionError as error:
                 self.report.add(source.name, [Finding("definition_unusable", str(error), command=error.hint or "")])
+                continue
+            if (definition.name, definition.topic) != (source.name, source.topic):
+                problem = (
+                    f"{source.definition} says name {definition.name} and topic {definition.topic}; the configuration"
+                    f" file says {source.name} and {source.topic}"
+                )
+                self.report.add(source.name, [Finding("definition_unusable", problem, command="make both the same")])
+                continue
+            self.chosen.append((source, definition))
 
     def warehouse_first(self) -> None:
         """Positions of workers, which Kafka's retention is held against. That it is away is said by ``warehouse``."""
         try:
             self.streams = {found.log: found for found in all_streams(self.settings.warehouse_auditor_dsn)}
-        except CdcError:
+        except (CdcError, psycopg2.Error):
             self.streams = None
 
     def kafka(self) -> None:
@@ -121,7 +139,7 @@ class _Look:
 
     def connect_and_sources(self) -> None:
         """Connect once, then each source's database and connector."""
-        with ConnectClient(self.settings.connect_url, timeout_s=30, patience_s=10) as client:
+        with ConnectClient(self.settings.connect_url, timeout_s=60, patience_s=20) as client:
             seen: worker.Seen | None = None
             with self.part("Kafka Connect", "connect_unreachable"):
                 seen = worker.look(client)
@@ -154,8 +172,14 @@ class _Look:
     def _connector(self, client: ConnectClient, definition: Definition, seen: worker.Seen) -> None:
         with self.part(f"connector {definition.name}", "connect_unreachable", definition.name):
             self.report.add(definition.name, worker.state(definition, seen))
-            secrets = in_folder(self.settings.state / "secrets")
+            secrets = self._secrets()
             self.report.add(definition.name, worker.live(client, definition, seen, secrets))
+
+    def _secrets(self) -> SecretLookup:
+        try:
+            return in_folder(self.settings.state / "secrets")
+        except ValueError as error:
+            raise ConfigError(f"{self.settings.path}: {error}") from None
 
     def warehouse(self) -> None:
         """Settings, migrations, roles, partitions, and each stream."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cdc.checks import streams
 from cdc.checks.kafka import Standing, TopicSeen, headroom, one_topic, schema_history
 from cdc.checks.report import Report
+from cdc.warehouse.status import KnownGap, Quarantine, StreamStatus, Suspension
 from connectors.check import mending
 from connectors.check.position import binary_log, log_position
 from connectors.check.slot import health, size
@@ -162,3 +165,35 @@ def test_the_list_is_whole():
     assert sum(map(len, GROUPS.values())) == len(CHECKS)
     assert all(check.reason and check.remedy and "|" not in check.reason + check.remedy for check in CHECKS.values())
     assert (ROOT / "docs/checks.md").read_text() == document()  # python -m connectors.listed > docs/checks.md
+
+
+def stream_status(**changed: object) -> StreamStatus:
+    whole = {
+        "log": "s", "origin": "s/1", "topic": "s", "position": 9, "entries": 9, "records": 9, "extra_entries": 0, "skipped": {}, "inside_transaction": False, "complete_seq": 8,
+        "complete_at": 1, "source_epoch": "7/1", "halted_code": None, "halted_message": None, "owner": "h/1", "epoch": 1, "owned": True, "renewed_at": None,
+    }  # fmt: skip
+    return StreamStatus(**(whole | changed))
+
+
+@pytest.mark.parametrize(
+    ("found", "codes"),
+    [
+        (None, ["stream_absent"]),
+        (stream_status(), []),
+        (stream_status(owned=False), ["stream_unowned"]),
+        (stream_status(halted_code="position-lost", halted_message="x", owned=False), ["stream_halted"]),
+        (stream_status(gaps=[KnownGap(3, "position-lost", "a", "b", [], 0)]), ["stream_gap"]),
+        (stream_status(quarantine=Quarantine(2, 5, datetime.now(UTC))), ["quarantine_open"]),
+        (stream_status(suspended=[Suspension("public.t", "column-gone", "x", 4)]), ["state_suspended"]),
+    ],
+)
+def test_a_stream(found, codes):
+    findings = list(streams.stream("s", found))
+    assert [finding.code for finding in findings] == codes
+    assert all(finding.command.startswith("cdc ") for finding in findings if finding.code != "stream_gap")
+
+
+def test_a_source_that_is_another_cluster_or_timeline_than_its_stream_is_of():
+    assert [finding.code for finding in streams.source_epoch(stream_status(), "7/2")] == ["source_epoch"]
+    assert list(streams.source_epoch(stream_status(), "7/1")) == list(streams.source_epoch(stream_status(source_epoch=None), "7/2")) == []
+    assert list(streams.source_epoch(None, "7/2")) == list(streams.source_epoch(stream_status(), None)) == []
