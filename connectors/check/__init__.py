@@ -12,8 +12,12 @@ from connectors.errors import SourceUnfit
 from connectors.finding import Finding
 
 
-def source(definition: Definition, dsn: str, position: Position = unknown) -> tuple[Finding, ...]:
+def source(
+    definition: Definition, dsn: str, position: Position = unknown, *, role: str | None = None
+) -> tuple[Finding, ...]:
     """Look at the source database through ``dsn`` and say what is to be known of it.
+
+    ``role``: whom fixes grant to, where ``dsn`` is not the connector's own.
 
     Raises:
         Unreachable: the database does not answer or refuses the role.
@@ -26,7 +30,7 @@ def source(definition: Definition, dsn: str, position: Position = unknown) -> tu
         return mariadb_check.source(definition, dsn, position)
     from connectors.check import postgres
 
-    return postgres.source(definition, dsn, position)
+    return postgres.source(definition, dsn, position, role)
 
 
 def demand_fit(definition: Definition, dsn: str) -> tuple[Finding, ...]:

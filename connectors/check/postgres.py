@@ -31,8 +31,10 @@ SELECT n.nspname, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialise
  GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
-def source(definition: Definition, dsn: str, position: Position = unknown) -> tuple[Finding, ...]:
-    """What is to be known of the database.
+def source(
+    definition: Definition, dsn: str, position: Position = unknown, role: str | None = None
+) -> tuple[Finding, ...]:
+    """What is to be known of the database. ``role``: whom fixes grant to; default: whoever looks.
 
     Raises:
         Unreachable: the database does not answer or refuses the role.
@@ -49,7 +51,7 @@ def source(definition: Definition, dsn: str, position: Position = unknown) -> tu
         connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '30s'")
-            return tuple(_findings(definition, cursor, position))
+            return tuple(_findings(definition, cursor, position, role))
     except psycopg2.Error as error:
         raise ConnectorError(
             f"the source database of {definition.name} cannot be looked at: SQLSTATE {error.pgcode}",
@@ -59,12 +61,12 @@ def source(definition: Definition, dsn: str, position: Position = unknown) -> tu
         connection.close()
 
 
-def _findings(definition: Definition, cursor: Cursor, position: Position) -> Iterator[Finding]:
+def _findings(definition: Definition, cursor: Cursor, position: Position, grantee: str | None) -> Iterator[Finding]:
     if cursor.connection.server_version < 130_000:
         major = cursor.connection.server_version // 10_000
         yield Finding("server_version", f"the server is PostgreSQL {major}: 13 or later is needed")
         return
-    name = quoted(_one(cursor, "SELECT current_user"))
+    name = quoted(grantee or _one(cursor, "SELECT current_user"))
     found = tables(cursor, include_patterns(definition))
     captured = {table.name for table in found if table.included}
     yield from server.findings(definition, cursor)

@@ -74,6 +74,7 @@ def test_the_sql_that_is_printed_prepares_a_source_from_nothing(own: Own, tmp_pa
     password = psycopg2.extensions.parse_dsn(source.dsn)["password"]
     assert password not in script
     assert "SUPERUSER" not in script
+    assert "postgres" not in script  # what is granted is granted to the connector, whoever looked
     own.run(f"ALTER ROLE cdc_{own.name} PASSWORD '{password}'")
     assert of_the_database(own) == set()
     attributes = own.ask(f"SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication, rolcanlogin FROM pg_roles WHERE rolname = 'cdc_{own.name}'")

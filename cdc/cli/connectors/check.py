@@ -60,10 +60,10 @@ def _script(settings: config.Config, names: tuple[str, ...]) -> str:
         if source.admin_dsn is None:
             raise
         dsn, through_admin = source.admin_dsn, True
-        found = look(definition, dsn)
+        role = None if definition.kind == "mariadb" else mending.role_of(source.dsn)
+        found = look(definition, dsn, role=role)
     if definition.kind == "mariadb":
         return mending.plain(found)
     if through_admin:
         found = tuple(finding for finding in found if not finding.code.startswith("role_"))
-    role = mending.role_of(source.dsn)
-    return mending.script(definition, role, mending.captured(definition, dsn), found)
+    return mending.script(definition, mending.role_of(source.dsn), mending.captured(definition, dsn), found)
