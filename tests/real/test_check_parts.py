@@ -19,6 +19,7 @@ from cdc import config
 from cdc.checks import kafka as kafka_check
 from cdc.checks import privacy, warehouse
 from cdc.checks.kafka import Kafka, headroom, one_topic
+from cdc.checks.run import check
 from cdc.local.addresses import free_port
 from cdc.local.stack import Stack
 from governance.errors import StoreUnavailable
@@ -232,9 +233,19 @@ def test_the_commands_say_what_is_wrong_with_how_they_are_called(stack: Stack):
 
 def test_a_stack_that_was_just_made_has_no_error_in_its_own_parts(stack: Stack):
     """Sources, Kafka and Connect are another test's; here what nobody has touched yet."""
-    from cdc.checks.run import check
-
     report = check(config.load(stack.state / "cdc.toml"), ["trading"])
     bad = {each.finding.code for each in report.found if each.finding.check.area in {"warehouse", "privacy"} and each.finding.severity != "info"}
     assert bad <= {"stream_unowned"}
     assert report.reached == report.asked
+
+
+def test_a_definition_that_is_not_the_configurations_and_a_role_that_may_not_look(stack: Stack, tmp_path: Path):
+    """Neither ends the look at what is left: the auditor's DSN leads to the privacy store here, which has no log."""
+    addresses, path = stack.addresses(), tmp_path / "cdc.toml"
+    text = (stack.state / "cdc.toml").read_text()
+    path.write_text(text.replace(addresses.auditor_dsn, addresses.privacy_dsn).replace('topic = "trading"', 'topic = "elsewhere"'))
+    report = check(config.load(path), ["trading"])
+    found = {each.finding.code: each.finding for each in report.found}
+    assert "topic trading" in found["definition_unusable"].problem
+    assert found["warehouse_unread"].problem == "warehouse: SQLSTATE 42P01"
+    assert report.reached == report.asked == 4
