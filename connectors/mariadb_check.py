@@ -14,13 +14,22 @@ import pymysql
 from pymysql.connections import Connection
 
 from connectors import mariadb_inventory as inventory
+from connectors.check.position import Position, binary_log, unknown
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
 from connectors.errors import AddressError, ConnectorError, Unreachable
+from connectors.finding import Finding
 from connectors.setting import include_patterns
-from connectors.table_check import Finding
 
 _Cursor: TypeAlias = pymysql.cursors.Cursor
 
+_EXPIRY_S = 3 * 86_400
+"""Seconds: a binary log that is purged sooner does not outlast a weekend."""
+_NEEDED = {
+    "REPLICATION SLAVE": ("REPLICATION SLAVE", "REPLICATION SLAVE ADMIN"),
+    "BINLOG MONITOR": ("BINLOG MONITOR", "REPLICATION CLIENT"),
+    "RELOAD": ("RELOAD",),
+}
+"""What the connector must be granted on the whole server, and by which names."""
 _DATES = ("date", "timestamp", "timestamptz")
 
 
@@ -50,8 +59,8 @@ def connect(dsn: str, what: str) -> Connection[_Cursor]:
         ) from None
 
 
-def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
-    """Look at the server through ``dsn`` (the connector's account) and say what is unfit. Empty: capture it.
+def source(definition: Definition, dsn: str, position: Position = unknown) -> tuple[Finding, ...]:
+    """Look at the server through ``dsn`` (the connector's account) and say what is to be known of it.
 
     Raises:
         AddressError: the DSN is none.
@@ -60,18 +69,20 @@ def source(definition: Definition, dsn: str) -> tuple[Finding, ...]:
     """
     with connect(dsn, f"the source database of {definition.name}") as connection, connection.cursor() as cursor:
         try:
-            return tuple(_findings(definition, cursor))
+            return tuple(_findings(definition, cursor, position))
         except pymysql.err.MySQLError as error:
             raise ConnectorError(
                 f"the source database of {definition.name} cannot be looked at: MariaDB error {error.args[0]}"
             ) from None
 
 
-def _findings(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
+def _findings(definition: Definition, cursor: _Cursor, position: Position) -> Iterator[Finding]:
     found = tuple(inventory.relations(cursor))
     patterns = [re.compile(pattern, re.IGNORECASE) for pattern in include_patterns(definition)]
     mine = [relation for relation in found if any(pattern.fullmatch(relation.title) for pattern in patterns)]
     yield from _server(definition, cursor)
+    yield from account(cursor)
+    yield from _binary_logs(cursor, position)
     yield from _absent(definition, {relation.title for relation in mine})
     for relation in mine:
         if relation.kind != "VIEW":
@@ -81,13 +92,13 @@ def _findings(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
         problem = (
             f"{len(plain)} tables that are not captured ({plain[0]} …) have no transactions: {inventory.ROLLED_BACK}"
         )
-        yield Finding("engine_elsewhere", problem, refuse=False)
+        yield Finding("engine_elsewhere", problem)
     yield from _zero_dates(cursor, mine)
 
 
 def _server(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
     wanted = {
-        "log_bin": ("1", "the server keeps no binary log", "log-bin in the server's option file, then restart it"),
+        "log_bin": ("1", "the server keeps no binary log", ""),
         "binlog_format": ("ROW", "the binary log holds statements, not rows", "SET GLOBAL binlog_format = 'ROW';"),
         "binlog_row_image": ("FULL", "before images are not whole", "SET GLOBAL binlog_row_image = 'FULL';"),
         "read_only": ("0", "the server is read-only: a heartbeat could not be written", ""),
@@ -103,18 +114,50 @@ def _server(definition: Definition, cursor: _Cursor) -> Iterator[Finding]:
         yield Finding("server_id", f"server_id {definition.server_id} is the server's own: the connector needs another")
 
 
+def account(cursor: _Cursor) -> Iterator[Finding]:
+    """What the account lacks, and what it has too much of."""
+    cursor.execute("SELECT current_user()")
+    ((name,),) = cursor.fetchall()
+    who = "@".join("'" + part.replace("'", "''") + "'" for part in str(name).rsplit("@", 1))
+    cursor.execute("SHOW GRANTS FOR CURRENT_USER()")
+    everywhere = [str(row[0]).partition(" ON *.*")[0].upper() for row in cursor.fetchall() if " ON *.* " in str(row[0])]
+    held = {part.strip() for grant in everywhere for part in grant.removeprefix("GRANT ").split(",")}
+    if held & {"ALL PRIVILEGES", "SUPER"}:
+        yield Finding("account_super", f"account {who} may do everything", place=str(name))
+        return
+    for privilege, names in _NEEDED.items():
+        if not held & set(names):
+            fix = f"GRANT {privilege} ON *.* TO {who};"
+            yield Finding("account_privileges", f"account {who} lacks {privilege}", fix, place=privilege)
+
+
+def _binary_logs(cursor: _Cursor, position: Position) -> Iterator[Finding]:
+    expiry = float(_variable(cursor, "expire_logs_days") or 0) * 86_400
+    if 0 < expiry < _EXPIRY_S:
+        yield Finding("binlog_expiry", f"binary logs are purged after {expiry / 3600:.0f} h")
+    offset = position()
+    file = None if offset is None else binary_log(offset)
+    if file is None:
+        return
+    try:
+        cursor.execute("SHOW BINARY LOGS")
+    except pymysql.err.MySQLError:
+        return  # what the account lacks is said above
+    if file not in {str(row[0]) for row in cursor.fetchall()}:
+        yield Finding("binlog_purged", f"the server no longer has binary log {file}", place=file)
+
+
 def _absent(definition: Definition, captured: set[str]) -> Iterator[Finding]:
     for name in (*definition.tables, HEARTBEAT, SIGNAL):
         if name not in captured:
-            fix = (
-                f"-- the preparation SQL makes it: cdc connectors init {definition.name}"
-                if name in {HEARTBEAT, SIGNAL}
-                else ""
-            )
-            yield Finding("table_missing", f"table {name} does not exist, or the account may not read it", fix)
+            ours = name in {HEARTBEAT, SIGNAL}
+            command = f"the preparation SQL makes it: cdc connectors init {definition.name}" if ours else ""
+            problem = f"table {name} does not exist, or the account may not read it"
+            yield Finding("table_missing", problem, place=name, command=command)
     for schema in definition.schemas:
         if not any(name.startswith(f"{schema}.") for name in captured):
-            yield Finding("schema_empty", f"database {schema} has no table that the account may read")
+            problem = f"database {schema} has no table that the account may read"
+            yield Finding("schema_empty", problem, place=schema)
 
 
 def _zero_dates(cursor: _Cursor, relations: Iterable[inventory.Relation]) -> Iterator[Finding]:
@@ -131,7 +174,7 @@ def _zero_dates(cursor: _Cursor, relations: Iterable[inventory.Relation]) -> Ite
             f"{len(dated)} columns ({dated[0]} …) may hold zero dates, which arrive as NULL, or where NULL is not"
             " allowed as 1970-01-01: forbid them (sql_mode NO_ZERO_DATE, NO_ZERO_IN_DATE), and see that there are none"
         )
-        yield Finding("zero_dates", problem, refuse=False)
+        yield Finding("zero_dates", problem)
 
 
 def _variable(cursor: _Cursor, name: str) -> str | None:

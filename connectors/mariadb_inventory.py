@@ -14,9 +14,9 @@ import pymysql
 
 from connectors.definition import Definition
 from connectors.errors import ConnectorError, SourceUnfit
+from connectors.finding import Finding
 from connectors.inventory import Column, ForeignKey
 from connectors.setting import include_patterns
-from connectors.table_check import Finding
 
 Cursor: TypeAlias = pymysql.cursors.Cursor
 
@@ -202,23 +202,23 @@ def obstacles(relation: Relation) -> Iterator[Finding]:
         return
     if without_transactions(relation):
         problem = f"{name} is of the engine {relation.engine}, which has no transactions: {ROLLED_BACK}"
-        yield Finding(
-            "engine", problem, f"ALTER TABLE {quoted(relation.schema)}.{quoted(relation.name)} ENGINE = InnoDB;"
-        )
+        fix = f"ALTER TABLE {quoted(relation.schema)}.{quoted(relation.name)} ENGINE = InnoDB;"
+        yield Finding("engine", problem, fix, place=name)
     elif relation.engine not in _TRANSACTIONAL:
-        yield Finding("engine", f"{name} is of the engine {relation.engine}: its rows are not this server's")
+        problem = f"{name} is of the engine {relation.engine}: its rows are not this server's"
+        yield Finding("engine", problem, place=name)
     for key in relation.cascades:
         problem = f"{name}: InnoDB changes its rows by the foreign key {key}, and no binary log has such changes"
-        fix = f"-- a foreign key {key} of {name} with ON DELETE RESTRICT ON UPDATE RESTRICT"
-        yield Finding("cascade", f"{problem}; take CASCADE and SET NULL away, or leave the table out", fix)
+        command = f"a foreign key {key} with ON DELETE RESTRICT ON UPDATE RESTRICT, or leave the table out"
+        yield Finding("cascade", problem, place=name, command=command)
     for column in relation.columns:
         kind = column.type.partition("(")[0].split()[0]
         if column.enum and "\\" in column.type:
             problem = f"{name}.{column.name}: a label has a backslash, which cannot be told from one that Debezium adds"
-            yield Finding("type_changed", f"{problem}; leave the table out, or keep it as text")
+            yield Finding("type_changed", f"{problem}; leave the table out, or keep it as text", place=name)
         if kind in _WRONG:
             problem = f"{name}.{column.name} is {kind}: {_WRONG[kind]}; leave the table out, or keep it as text"
-            yield Finding("type_changed", problem)
+            yield Finding("type_changed", problem, place=name)
 
 
 def captured(found: Sequence[Relation], definition: Definition) -> tuple[Relation, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from connectors.definition import HEARTBEAT
 from connectors.errors import SourceUnfit
+from connectors.finding import Finding
 from connectors.mariadb_inventory import Inventory, Relation, obstacles
 from connectors.proposal import Exclusion, Proposal, literal, printable, scalar
-from connectors.table_check import Finding
 
 _OWN = ("cdc", "cdc_local")
 _SIGNAL = "cdc.`signal`"

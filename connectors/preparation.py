@@ -61,6 +61,29 @@ class Role:
     verifier: str | None
 
 
+def own_tables(publication: str, role: str) -> str:
+    """The SQL that makes the heartbeat and the signalling table for a quoted role, as often as one likes, and adds them
+    to a quoted publication that lacks them.
+    """
+    name = literal(publication.strip('"'))
+    there = f"EXISTS (SELECT FROM pg_publication WHERE pubname = {name})"
+    held = f"SELECT FROM pg_publication_tables WHERE pubname = {name} AND schemaname || '.' || tablename ="
+    adds = "".join(
+        f"    IF {there}\n       AND NOT EXISTS ({held} {literal(table)}) THEN\n"
+        f"        ALTER PUBLICATION {publication} ADD TABLE {table};\n    END IF;\n"
+        for table in OWN_TABLES
+    )
+    return "\n".join((
+        *_OWN,
+        *(f"ALTER TABLE {table} REPLICA IDENTITY FULL;" for table in OWN_TABLES),
+        f"GRANT USAGE ON SCHEMA cdc TO {role};",
+        f"GRANT SELECT, UPDATE ON {HEARTBEAT} TO {role};",
+        f"GRANT SELECT, INSERT ON {SIGNAL} TO {role};",
+        f"GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() TO {role};",
+        f"DO $$\nBEGIN\n{adds}END\n$$;",
+    ))  # fmt: skip
+
+
 def text(definition: Definition, inventory: Inventory, captured: Sequence[Relation], role: Role) -> str:
     """The whole script for these tables. ``captured`` has no partitions: their identity follows their table's.
 

@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from connectors.catalog import Table
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong (a stable ``code`` and a sentence), and the SQL that mends it; empty where no statement can.
-
-    One that does not ``refuse`` is a limit of Debezium to live with: the value that arrives is not the whole value.
-    """
-
-    code: str
-    problem: str
-    fix: str = ""
-    refuse: bool = True
-
+from connectors.finding import Finding
 
 LOSSY = {
     "bit varying": "Debezium drops a bit string's length, so its leading zeros",
@@ -38,36 +24,39 @@ def obstacles(table: Table) -> Iterator[Finding]:
     name = table.name
     if table.unlogged:
         problem = f"{name} is unlogged: its changes are in no log"
-        yield Finding("unlogged", problem, f"ALTER TABLE {table.quoted} SET LOGGED;")
+        yield Finding("unlogged", problem, f"ALTER TABLE {table.quoted} SET LOGGED;", place=name)
     if '"' in table.name or any('"' in column for column in table.types):
         problem = f"{name} or a column of it has a double quote in its name, which Debezium's snapshot does not escape"
-        yield Finding("quote_in_name", f"{problem}; rename it, or leave the table out")
+        yield Finding("quote_in_name", f"{problem}; rename it, or leave the table out", place=name)
     if table.has_heirs:
         problem = f"{name} is inherited by other tables: its snapshot would hold their rows too"
-        yield Finding("inherited", f"{problem}; leave it out")
+        yield Finding("inherited", f"{problem}; leave it out", place=name)
     if table.key is not None and table.key.shared:
         problem = (
             f"{name} has no primary key, and rows can share its index {table.key.index}, which Debezium takes for one"
         )
-        yield Finding("key_shared", f"{problem}; add a key, or leave the table out")
+        yield Finding("key_shared", f"{problem}; add a key, or leave the table out", place=name)
     yield from _columns(table)
     if table.virtual_columns:
         problem = f"{name} has a virtual generated column: with REPLICA IDENTITY FULL its own UPDATEs fail"
-        yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out")
+        yield Finding("generated_virtual", f"{problem}; make the column STORED, or leave the table out", place=name)
 
 
 def _columns(table: Table) -> Iterator[Finding]:
     name = table.name
     for column in table.nested_arrays:
-        yield Finding("nested_array", f"{name}.{column}: Debezium writes null for the elements of an array of arrays")
+        problem = f"{name}.{column}: Debezium writes null for the elements of an array of arrays"
+        yield Finding("nested_array", problem, place=f"{name}.{column}")
     for column in table.shadowed:
         problem = f"{name}.{column}: its schema has a table or type named like its type, which Debezium takes for that"
-        yield Finding("shadowed_type", f"{problem}; rename that, or leave {name} out")
+        yield Finding("shadowed_type", f"{problem}; rename that, or leave {name} out", place=f"{name}.{column}")
     for column, kind in table.declared.items():
         if kind in LEFT_OUT:
-            yield Finding("array_left_out", f"{name}.{column}: Debezium leaves columns of type {kind} out, silently")
+            problem = f"{name}.{column}: Debezium leaves columns of type {kind} out, silently"
+            yield Finding("array_left_out", problem, place=f"{name}.{column}")
         if kind in UNREADABLE:
-            yield Finding("unreadable_type", f"{name}.{column}: a value of type {kind} stops Debezium's task")
+            problem = f"{name}.{column}: a value of type {kind} stops Debezium's task"
+            yield Finding("unreadable_type", problem, place=f"{name}.{column}")
 
 
 def table_findings(table: Table, captured: set[str], role: str) -> Iterator[Finding]:
@@ -75,17 +64,19 @@ def table_findings(table: Table, captured: set[str], role: str) -> Iterator[Find
     name, quoted = table.name, table.quoted
     if table.included and table.root in captured:
         problem = f"{name} is a partition of {table.root}: its rows would be read twice; name it under `exclude`"
-        yield Finding("partition_captured", problem)
+        yield Finding("partition_captured", problem, place=name)
     yield from obstacles(table)
     if table.replica_identity != "f":
         problem = f"{name}: before images and unchanged large values would be missing"
-        yield Finding("replica_identity", problem, f"ALTER TABLE {quoted} REPLICA IDENTITY FULL;")
+        yield Finding("replica_identity", problem, f"ALTER TABLE {quoted} REPLICA IDENTITY FULL;", place=name)
     if table.included and not table.readable:
         grants = f"GRANT USAGE ON SCHEMA {table.quoted_schema} TO {role}; GRANT SELECT ON {quoted} TO {role};"
-        yield Finding("select", f"{name} may not be read", grants)
+        yield Finding("select", f"{name} may not be read", grants, place=name)
     if table.row_security:
         problem = f"{name}: row security hides rows from role {role}"
-        yield Finding("row_security", problem, f"ALTER ROLE {role} BYPASSRLS;")
+        yield Finding("row_security", problem, f"ALTER ROLE {role} BYPASSRLS;", place=name)
+    if table.included and table.key is None:
+        yield Finding("table_keyless", f"{name} has no key", place=name)
     for column, kind in table.types.items():
         if kind in LOSSY:
-            yield Finding("lossy_type", f"{name}.{column}: {LOSSY[kind]}", refuse=False)
+            yield Finding("lossy_type", f"{name}.{column}: {LOSSY[kind]}", place=f"{name}.{column}")

@@ -42,6 +42,11 @@ def _sql() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[1] / "sql" / "privacy"
 
 
+def names() -> list[str]:
+    """The files that make the store, in order."""
+    return [file.name for file in sorted(_sql().glob("[0-9][0-9][0-9][0-9]_*.sql"))]
+
+
 def _apply(connection: Connection) -> list[str]:
     files = sorted(_sql().glob("[0-9][0-9][0-9][0-9]_*.sql"))
     if not files:

@@ -22,6 +22,7 @@ NOUNS = {
     "replicate": ("cdc.cli.replicate:replicate", "Run the replicator: from Kafka into the warehouse's log and tables."),
     "stream": ("cdc.cli.stream:stream", "Show why a stream halted, and go on after it."),
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
+    "check": ("cdc.cli.check:check", "Look at every part for what could lose or change evidence."),
     "rebuild": ("cdc.cli.rebuild:rebuild", "Fold a table's current state anew from its history; the stream goes on."),
     "audit": ("cdc.cli.audit:audit", "Ask what happened, and check that the log is what it was."),
     "quarantine": ("cdc.cli.quarantine:quarantine", "Records that could not be decoded: list, replay, dismiss."),

@@ -37,6 +37,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc status --watch --every 5", "again every 5 seconds, with rates"),
         ("cdc status --output json", "for programs; exit code 4 when a stream is halted"),
     ),
+    "cdc check": (
+        ("cdc check", "sources, connectors, Kafka, Connect, warehouse, privacy store"),
+        ("cdc check --output json", "for a program; exit code 6 when there is an error"),
+    ),
     "cdc rebuild": (
         ("cdc rebuild trading public.orders", "after a change of the table that suspended its state"),
         ("cdc rebuild orders --output json", "for programs: seconds, entries, columns that became text"),
@@ -99,6 +103,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "cdc connectors export": (("cdc connectors export --folder exported", "all, a file each"),),
     "cdc connectors edit": (("cdc connectors edit shop", "in $EDITOR; then the plan, then a question"),),
+    "cdc connectors check": (
+        ("cdc connectors check", "every source, connector and topic; exit code 6 on errors"),
+        ("cdc connectors check trading --strict --output json", "of one, for a program; warnings count"),
+        ("cdc connectors check trading --fix-sql", "the SQL that mends the source, for psql"),
+    ),
     "cdc connectors drift": (
         ("cdc connectors drift", "tables that are gone at a source, defaults and conversions that no row change told"),
         ("cdc connectors drift trading --output json", "of one source, for a program"),

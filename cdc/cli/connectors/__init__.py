@@ -22,6 +22,7 @@ COMMANDS = {
     "export": ("cdc.cli.connectors.export:export", "Write existing connectors as files without secrets."),
     "edit": ("cdc.cli.connectors.edit:edit", "Edit a definition, see its plan, apply it."),
     "explain": ("cdc.cli.connectors.explain:explain", "Print every setting of a connector, and why it is so."),
+    "check": ("cdc.cli.connectors.check:check", "Name what could lose or change evidence, and what mends it."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
     "schema": ("cdc.cli.connectors.schema:schema", "Print the JSON Schema of a definition, for editors."),
 }
