@@ -139,6 +139,20 @@ class ConnectClient:
         """``DELETE /connectors/{name}/offsets``: forget its positions; it must be STOPPED."""
         self._send("DELETE", f"{_path(name)}/offsets")
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Any other endpoint: its answer as JSON, None where it answers without a body. ``path`` is quoted already.
+
+        Raises:
+            ConnectorError: as the methods for single endpoints.
+        """
+        response = self._send(method, path, body)
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError:
+            raise ConnectorError(f"{self.address}: this is not Kafka Connect's REST interface") from None
+
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
         response = self._send(method, path, body)
         try:
