@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cdc.errors import Conflict, Unreachable
+from cdc.errors import Conflict
 from cdc.notification import Snapshot, fold, notification
 from cdc.signals import Begun
 from cdc.stream import Stream
@@ -38,6 +38,12 @@ class Following:
             self._read()
             tell(self.snapshot, self.position - self.begun, max(high, self.position) - self.begun)
         return self.snapshot
+
+    def heard(self) -> bool:
+        """Whether the connector has said anything of it by now: it has read the signal then."""
+        while self.snapshot.state == "asked" and not self.stream.caught_up():
+            self._read()
+        return self.snapshot.state != "asked"
 
     def until(self, reached: Callable[[Snapshot], bool], patience_s: float | None, tell: Tell = _silent) -> bool:
         """Read on until something holds. False when it does not within ``patience_s`` seconds; None waits for ever."""
@@ -85,12 +91,10 @@ def end_of(kafka: Mapping[str, str], topic: Topic, log: str) -> int:
     """The offset of the topic's next record.
 
     Raises:
-        Unreachable: Kafka does not answer.
+        TransientError: Kafka does not answer.
     """
     stream = Stream(kafka, topic, f"{log}-snapshot")
     try:
         return stream.bounds()[1]
-    except Unreachable:
-        raise
     finally:
         stream.close()

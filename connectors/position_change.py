@@ -36,7 +36,7 @@ def of_reset(before: Stored | None) -> Meaning:
 def of_set(before: Stored | None, after: Stored, slot: Slot | None) -> Meaning:
     """Another position takes its place. ``slot``: the connector's own, of PostgreSQL; None where it is not known."""
     if before is None:
-        return Meaning("unknown", "nothing is stored yet: the connector skips its first snapshot, and goes on from there")
+        return Meaning("unknown", "nothing is stored yet: the connector goes on from there, without its first snapshot")
     if before.lsn is not None and after.lsn is not None:
         return _in_wal(before, before.lsn, after, after.lsn, slot)
     if before.binary_log is not None and after.binary_log is not None:

@@ -1,6 +1,6 @@
 """The table of a source by which its connector is asked: what was sent, and sending more.
 
-Debezium documentation, "Sending signals to a Debezium connector", source channel. The connector's own role may write it.
+Debezium documentation, "Sending signals to a Debezium connector", source channel. The connector's role may write it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much a source's tables hold, by its own estimates: no row is read (PostgreSQL documentation, "pg_class", EXPLAIN)."""
+"""How much a source's tables hold, by its own estimates: no row is read (PostgreSQL documentation, EXPLAIN)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from connectors.definition import Definition
 from connectors.errors import ConditionWrong, ConnectorError, NotFound
 
 _BYTES = """
-SELECT sum(pg_table_size(p.relid))::bigint FROM pg_partition_tree(%s::regclass) AS p
+SELECT coalesce(sum(pg_table_size(p.relid))::bigint, pg_table_size(t.oid))
+  FROM (SELECT %s::regclass::oid AS oid) AS t LEFT JOIN pg_partition_tree(t.oid) AS p ON true GROUP BY t.oid
 """
-"""Of a table with what is stored out of line, of all partitions of it; without indexes."""
+"""Of a table with what is stored out of line, or of all its partitions (a plain table has no tree); without indexes."""
 _MARIA = "SELECT table_rows, data_length FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
 
 
@@ -83,9 +84,7 @@ def _expected(cursor: psycopg2.extensions.cursor, asked: sql.Composed) -> int:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def _maria(
-    definition: Definition, dsn: str, tables: Sequence[tuple[str, str]], where: str | None
-) -> tuple[Size, ...]:
+def _maria(definition: Definition, dsn: str, tables: Sequence[tuple[str, str]], where: str | None) -> tuple[Size, ...]:
     found = []
     with (
         mariadb_check.connect(dsn, f"the source database of {definition.name}") as connection,

@@ -81,8 +81,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc connectors snapshot plan trading", "of all tables that have a key"),
     ),
     "cdc connectors snapshot start": (
-        ("cdc connectors snapshot start trading public.orders --reason 'ticket 4711' --wait", "and stay until it is done"),
-        ("cdc connectors snapshot start trading orders --where 'status = 4' --reason 'ticket 4711'", "some of its rows"),
+        ("cdc connectors snapshot start trading orders --reason 'ticket 4711' --wait", "and stay until it is done"),
+        ("cdc connectors snapshot start trading orders --where 'status = 4' --reason x", "some of its rows"),
     ),
     "cdc connectors snapshot status": (
         ("cdc connectors snapshot status trading", "table by table: rows so far, and of how many"),
@@ -91,7 +91,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc connectors snapshot pause": (
         ("cdc connectors snapshot pause trading --reason 'the market opens'", "until it is told to go on"),
     ),
-    "cdc connectors snapshot resume": (("cdc connectors snapshot resume trading --reason 'the market closed'", "go on"),),
+    "cdc connectors snapshot resume": (
+        ("cdc connectors snapshot resume trading --reason 'the market closed'", "go on"),
+    ),
     "cdc connectors snapshot stop": (
         ("cdc connectors snapshot stop trading --reason 'the wrong table'", "asks; what was read stays"),
     ),
@@ -101,10 +103,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "cdc connectors offsets get": (("cdc connectors offsets get trading", "partition, offset, LSN"),),
     "cdc connectors offsets set": (
-        ("cdc connectors offsets set trading --lsn 0/16B3740 --stop --reason 'ticket 4711'", "says what it means, asks"),
+        ("cdc connectors offsets set trading --lsn 0/16B3740 --stop --reason 'ticket 4711'", "says what it means"),
     ),
     "cdc connectors offsets reset": (
-        ("cdc connectors offsets reset trading --stop --accept-loss --reason 'ticket 4711'", "all tables anew, asks"),
+        ("cdc connectors offsets reset trading --stop --accept-loss --reason 'ticket 4711'", "all tables anew"),
     ),
     "cdc connectors topics": (("cdc connectors topics trading", "one, unless it was configured otherwise before"),),
     "cdc connectors plugins list": (("cdc connectors plugins list", "connectors, converters, transformations"),),
@@ -116,7 +118,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc connectors loggers get io.debezium", "what holds for one"),
     ),
     "cdc connectors loggers set": (
-        ("cdc connectors loggers set io.debezium.connector WARN --scope cluster", "on every worker, until it is restarted"),
+        ("cdc connectors loggers set io.debezium WARN --scope cluster", "on every worker, until it is restarted"),
     ),
     "cdc connectors logs": (
         ("cdc connectors logs trading --problems", "its warnings and errors"),

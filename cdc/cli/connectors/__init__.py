@@ -11,7 +11,7 @@ COMMANDS = {
     "apply": ("cdc.cli.connectors.apply:apply", "Create or update connectors and wait until every task runs."),
     "list": ("cdc.cli.connectors.listing:list_", "List the connectors that Kafka Connect has, and those it lacks."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
-    "snapshot": ("cdc.cli.connectors.snapshot:snapshot", "Read tables anew beside the stream: plan, start, follow, stop."),
+    "snapshot": ("cdc.cli.connectors.snapshot:snapshot", "Read tables anew beside the stream."),
     "slots": ("cdc.cli.connectors.slots:slots", "Show what keeps WAL or binary logs at the sources, and whose it is."),
     "offsets": ("cdc.cli.connectors.offsets:offsets", "Show, set and forget the position that Connect keeps."),
     "topics": ("cdc.cli.connectors.topics:topics", "Show the topics that a connector has written to."),

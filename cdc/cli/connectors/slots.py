@@ -78,14 +78,12 @@ def _server(dsn: str) -> str:
     return f"{found.get('host', 'localhost')}:{found.get('port', 5432)}"
 
 
-def _owner(
-    settings: config.Config, definitions: dict[str, Definition], server: str, slot: Slot
-) -> str | None:
+def _owner(settings: config.Config, definitions: dict[str, Definition], server: str, slot: Slot) -> str | None:
     """The source whose connector reads it."""
     for name, definition in definitions.items():
         dsn = settings.sources[name].dsn or settings.sources[name].admin_dsn
-        mine = definition.kind == "postgres" and (definition.slot, definition.database.name) == (slot.name, slot.database)
-        if mine and dsn is not None and _server(dsn) == server:
+        mine = (definition.kind, definition.slot, definition.database.name)
+        if mine == ("postgres", slot.name, slot.database) and dsn is not None and _server(dsn) == server:
             return name
     return None
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 stopping = click.option(
     "--stop", "stop_it", is_flag=True, help="Stop the connector for it, and have it do again what it did before."
 )
-accepting = click.option("--accept-loss", is_flag=True, help="Go on although history will lack changes, or it fails.")
+accepting = click.option(
+    "--accept-loss", is_flag=True, help="Go on although history will lack changes, or the connector fails."
+)
 patience = click.option(
     "--timeout", "timeout_s", type=click.FloatRange(1, 3600), default=120, show_default=True,
     help="Seconds to wait until it has stopped, and until it runs again.",
@@ -51,7 +53,7 @@ class Change:
 @click.command("set")
 @click.argument("name", shell_complete=sources)
 @click.option("--lsn", help="PostgreSQL: the LSN to go on from, such as 0/16B3740.")
-@click.option("--document", type=click.File(encoding="utf-8"), help="Any: JSON as `get` shows it; - for standard input.")
+@click.option("--document", type=click.File(encoding="utf-8"), help="Any: JSON as of `get`; - for standard input.")
 @stopping
 @accepting
 @reasoned
@@ -124,7 +126,7 @@ def _json(file: IO[str] | None) -> object:
 
 def _change(settings: Config, change: Change) -> None:
     from connectors.client import ConnectClient
-    from connectors.offsets import demand_stopped, stored, stopped
+    from connectors.offsets import demand_stopped, stopped, stored
 
     demand_reason(change.reason)
     with ConnectClient(settings.connect_url) as client:
@@ -183,7 +185,8 @@ def _lines(change: Change, before: Sequence[Stored], found: Meaning) -> list[str
 
 
 def _positions(found: Sequence[Stored]) -> str:
-    return ", ".join(each.position or json.dumps(each.shown(), ensure_ascii=False) for each in found) or "nothing stored"
+    shown = [each.position or json.dumps(each.shown(), ensure_ascii=False) for each in found]
+    return ", ".join(shown) or "nothing stored"
 
 
 def _demand_meant(change: Change, found: Meaning) -> None:
@@ -212,9 +215,12 @@ def _write(settings: Config, client: ConnectClient, change: Change, before: Sequ
         "after": _positions(after),
         "reason": change.reason,
     }
-    with closing(lease.connect(settings.warehouse_dsn, f"cdc offsets {change.name}")) as connection:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT audit.append_operation(%s, %s)", (f"offsets-{change.word}", json.dumps(detail)))
+    with (
+        closing(lease.connect(settings.warehouse_dsn, f"cdc offsets {change.name}")) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT audit.append_operation(%s, %s)", (f"offsets-{change.word}", json.dumps(detail)))
     if after:
         put(client, change.name, after)
     else:

@@ -1,4 +1,4 @@
-"""``cdc connectors snapshot pause``, ``resume`` and ``stop``: done when the connector says so, not when it was asked."""
+"""``cdc connectors snapshot pause``, ``resume`` and ``stop``: done when the connector says so."""
 
 from __future__ import annotations
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
-
-import click
 
 from cdc.config import Config, SourceConfig
 from cdc.entry import split_qualified_name
@@ -69,9 +66,7 @@ def demand_running(client: ConnectClient, name: str) -> None:
         Conflict: the connector does not run.
     """
     if not client.status(name).running:
-        raise Conflict(
-            f"connector {name} does not run; nothing was asked of it", hint=f"cdc connectors apply {name}"
-        )
+        raise Conflict(f"connector {name} does not run; nothing was asked of it", hint=f"cdc connectors apply {name}")
 
 
 def under_way(client: ConnectClient, name: str) -> InFlight | None:
@@ -167,16 +162,11 @@ def record(place: Place, name: str, detail: dict[str, str]) -> int:
     """Into the log ``operations``, before it is done: who asks the connector for what, and why. Returns the entry."""
     from cdc.warehouse import lease
 
-    with closing(lease.connect(place.settings.warehouse_dsn, f"cdc snapshot {place.name}")) as connection:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT audit.append_operation(%s, %s)", (name, json.dumps({"log": place.name, **detail})))
-            (seq,) = cursor.fetchone() or (-1,)
+    with (
+        closing(lease.connect(place.settings.warehouse_dsn, f"cdc snapshot {place.name}")) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT audit.append_operation(%s, %s)", (name, json.dumps({"log": place.name, **detail})))
+        (seq,) = cursor.fetchone() or (-1,)
     return int(seq)
-
-
-config_option: Callable[[Any], Any] = click.option(
-    "--config",
-    "path",
-    type=click.Path(dir_okay=False),
-    help="Configuration file; default: $CDC_CONFIG, ./cdc.toml, ./.cdc/cdc.toml.",
-)

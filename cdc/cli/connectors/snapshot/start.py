@@ -86,7 +86,8 @@ def demand_alone(client: ConnectClient, place: Place, table: SignalTable) -> Non
     Raises:
         Conflict: one is.
     """
-    from cdc.cli.connectors.snapshot.place import under_way
+    from cdc.cli.connectors.snapshot.place import newest, under_way
+    from cdc.snapshots import following
 
     running = under_way(client, place.name)
     if running is not None:
@@ -94,6 +95,15 @@ def demand_alone(client: ConnectClient, place: Place, table: SignalTable) -> Non
             f"a snapshot of {place.name} is under way ({running.id}): {', '.join(running.tables)}",
             hint=f"cdc connectors snapshot status {place.name}   (or stop)",
         )
+    begun = newest(table)
+    if begun is None:
+        return
+    with following(place.settings.kafka, place.topic, place.name, begun) as follow:
+        if not follow.heard():
+            raise Conflict(
+                f"snapshot {begun.id} was asked for, and the connector has not read that yet; nothing was asked of it",
+                hint=f"cdc connectors snapshot status {place.name}",
+            )
 
 
 def _lines(expected: Estimate, where: str | None) -> list[str]:
@@ -157,4 +167,5 @@ def report_end(snapshot: Snapshot, name: str) -> None:
             hint=f"cdc connectors logs {name}   says why; then start it again",
         )
     rows = sum(scan.rows for scan in snapshot.scans)
-    click.echo(f"complete: {rows:,} rows in {snapshot.seconds:.1f} s; the worker brings them: cdc replicate {name}", err=True)
+    click.echo(f"complete: {rows:,} rows in {snapshot.seconds:.1f} s", err=True)
+    click.echo(f"  → cdc replicate {name}   (brings them into the warehouse, where it does not run already)", err=True)

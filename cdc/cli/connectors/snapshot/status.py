@@ -44,7 +44,7 @@ def status(source: str, wait: bool, output: str, path: Path | None) -> None:
         chunk, running = chunk_rows(client, source), under_way(client, source)
         state = client.status(source)
     if begun is None:
-        other = "" if running is None else f"; one is under way that was not ({running.id}): {', '.join(running.tables)}"
+        other = "" if running is None else f"; another is under way ({running.id}): {', '.join(running.tables)}"
         raise NotFound(f"no snapshot of {source} was asked for here{other}", hint="cdc connectors snapshot plan")
     expected = _expected(place, debezium_name)
     with following(place.settings.kafka, place.topic, source, begun) as follow:
@@ -107,7 +107,7 @@ def _answer(name: str, seen: Snapshot, expected: dict[str, int], chunk: int, run
         items=lines_of(seen, expected, chunk),
         document=lambda line: line,
         table=Sheet(_COLUMNS, lambda line: [_cells(line)]),
-        csv=Sheet(tuple(("table", "state", "rows", "expected_rows", "read")), _raw),
+        csv=Sheet(("table", "state", "rows", "expected_rows", "read"), _raw),
         foot=lambda: Foot({"rows": rows_read(seen, chunk), "seconds": seen.seconds, "rows_per_second": rate}, foot),
     )
 
