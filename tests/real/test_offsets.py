@@ -140,6 +140,18 @@ def test_a_reset_reads_all_tables_anew_and_mends_what_was_left_out(own: Own) -> 
     assert position(own)
 
 
+def test_a_position_that_the_slot_no_longer_has_stops_the_connector_and_says_so(own: Own) -> None:
+    here = position(own)
+    failed = offsets(own, "set", own.name, "--lsn", "0/10", "--stop", "--accept-loss", "--reason", "x", "--yes", code=1)
+    assert "goes on from there and fails" in failed.stderr
+    assert "confirmed" in failed.stderr
+    back = offsets(own, "set", own.name, "--lsn", here, "--stop", "--accept-loss", "--reason", "back", "--yes")
+    assert "runs again" in back.stderr
+    own.run("UPDATE item SET note = 'after all' WHERE id = 3")
+    own.drain()
+    assert items(own)[3] == "after all"
+
+
 def test_slots_are_shown_with_whose_they_are_and_what_is_the_matter(own: Own) -> None:
     other = f"other_{own.name}"
     run_as(own.admin_dsn, f"SELECT pg_create_logical_replication_slot('{other}', 'test_decoding')")

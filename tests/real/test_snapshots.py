@@ -22,11 +22,13 @@ SCHEMA = (
     "CREATE TABLE big (id bigint PRIMARY KEY, note text, n int NOT NULL)",
     "CREATE TABLE loose (note text)",
     "CREATE TABLE nothing (id int PRIMARY KEY)",
-    'CREATE SCHEMA "Odd One"',
-    'CREATE TABLE "Odd One"."Order Details" (region text, id int, note text, PRIMARY KEY (region, id))',
+    "CREATE TABLE pairs (region text, id int, note text, PRIMARY KEY (region, id))",
+    'CREATE TABLE "Order Details" (id int PRIMARY KEY)',
+    'CREATE TABLE "Mixed" ("Id" int PRIMARY KEY)',
+    'INSERT INTO "Mixed" VALUES (1), (2)',
     f"INSERT INTO big SELECT g, 'secret ' || g, g % 10 FROM generate_series(1, {ROWS}) g",
     "INSERT INTO loose VALUES ('x'), ('x')",
-    """INSERT INTO "Odd One"."Order Details" SELECT 'r' || g % 3, g, 'odd' FROM generate_series(1, 200) g""",
+    "INSERT INTO pairs SELECT 'r' || g % 3, g, 'odd' FROM generate_series(1, 200) g",
     "ANALYZE big",
 )
 SNAPSHOT = ("connectors", "snapshot")
@@ -79,6 +81,7 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_asked(own: Own) -> None:
         assert signals(own) == []
 
     refused(4, "no primary key", "loose")
+    refused(4, "has a blank, a dot or a quote in its name", "Order Details")
     refused(3, "names are exact", "bigg")
     refused(4, "names note, which the policy protects", "big", "--where", "note = 'secret 1'")
     refused(4, "names big", "big", "--where", "big::text LIKE '%secret%'")
@@ -97,7 +100,7 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_asked(own: Own) -> None:
 def test_a_plan_says_what_it_would_take_and_does_nothing(own: Own) -> None:
     document = json.loads(own.cdc(*SNAPSHOT, "plan", own.name, "--output", "json").stdout)
     tables = {line["table"]: line for line in document["tables"]}
-    assert set(tables) == {"public.big", "public.nothing", '"Odd One"."Order Details"'}
+    assert set(tables) == {"public.big", "public.nothing", "public.pairs", 'public."Mixed"'}
     assert tables["public.big"]["rows"] == ROWS
     assert tables["public.big"]["source_bytes"] > ROWS * 30
     assert tables["public.big"]["warehouse_bytes"] > ROWS * 100
@@ -125,7 +128,7 @@ def test_a_snapshot_is_paused_in_the_middle_and_resumed_while_changes_go_on(own:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        begin(own, "big", "nothing", "Odd One.Order Details")
+        begin(own, "big", "nothing", "pairs", "Mixed")
         paused = own.cdc(*SNAPSHOT, "pause", own.name, "--reason", "the market opens")
         assert "is paused" in paused.stderr
         before, at = status(own), len(rounds)
@@ -149,7 +152,7 @@ def test_a_snapshot_is_paused_in_the_middle_and_resumed_while_changes_go_on(own:
         writer.join(60)
     assert done["state"] == "complete"
     assert [(line["table"], line["state"]) for line in done["tables"]] == [
-        ("public.big", "read"), ("public.nothing", "read"), ("Odd One.Order Details", "read")
+        ("public.Mixed", "read"), ("public.big", "read"), ("public.nothing", "read"), ("public.pairs", "read")
     ]  # fmt: skip
     assert done["rows"] >= ROWS * 0.9
     assert done["rows_per_second"] > 0
@@ -174,7 +177,7 @@ def test_the_log_is_sound_and_says_who_asked_for_what(own: Own) -> None:
     operations = [json.loads(text)["content"] for (text,) in found]
     mine = [(each["name"], each["detail"]["reason"]) for each in operations if each["detail"]["log"] == own.name]
     assert mine == [("snapshot-started", "ticket 1"), ("snapshot-pause", "the market opens"), ("snapshot-resume", "it closed")]
-    assert operations[0]["detail"]["tables"] == '"Odd One"."Order Details", public.big, public.nothing'
+    assert operations[0]["detail"]["tables"] == 'public."Mixed", public.big, public.nothing, public.pairs'
 
 
 def test_a_part_of_a_table_is_read_and_a_whole_reading_later_still_finds_what_is_gone(own: Own) -> None:

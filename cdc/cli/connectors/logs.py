@@ -16,6 +16,8 @@ from cdc.errors import Conflict
 
 _BEGINS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
 """A line that is not the rest of the one before it."""
+_KEYS = re.compile(r"Struct\{.*\}|\bposition \[.*?\]|\bkey:? '.*?'(?=[,\s]|$)|\bkey:? \[.*?\]")
+"""Keys of rows, which Debezium logs of an incremental snapshot: the last one, and those that changed meanwhile."""
 _BAD = re.compile(r"\S+ (?:WARN|ERROR|FATAL) ")
 
 
@@ -57,9 +59,9 @@ def about(text: Iterable[str], name: str, *, problems: bool) -> Iterator[str]:
     for message in _messages(text):
         if mark not in message[0] or (problems and not _BAD.match(message[0])):
             continue
-        trace = "\n".join(message[1:])
-        cause = f" ← {redact.causes(trace)}" if trace.strip() and redact.causes(trace) != "no cause given" else ""
-        yield redact.message(message[0]) + cause
+        causes = redact.causes("\n".join(message[1:]))
+        cause = f" ← {causes}" if causes != "no cause given" else ""
+        yield redact.message(_KEYS.sub("…", message[0])) + cause
 
 
 def _messages(text: Iterable[str]) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from governance.suggest import Table
 
 OWN = frozenset({"cdc.heartbeat", "cdc.signal"})
 CHUNK = "incremental.snapshot.chunk.size"
+_NAMED = re.compile(r"""[^\s."'`\[\]]+""")
+"""What Debezium reads back as a part of a name; a table of another name it leaves out of a snapshot, silently."""
 _CHUNK = 1024
 """Debezium's default of that setting: rows that it reads at a time."""
 
@@ -81,11 +84,11 @@ def chunk_rows(client: ConnectClient, name: str) -> int:
 
 
 def captured(place: Place, wanted: Sequence[str]) -> list[Table]:
-    """The tables that are named; without names, all that have a key.
+    """The tables that are named; without names, all that can be read in chunks.
 
     Raises:
         NotFound: one is not captured.
-        Conflict: one has no key, by which it could be read in chunks.
+        Conflict: one has no key, by which it could be read in chunks, or a name that Debezium does not read.
     """
     from cdc.audit.tables import Table as Named
     from cdc.audit.tables import resolve
@@ -95,16 +98,26 @@ def captured(place: Place, wanted: Sequence[str]) -> list[Table]:
         table.title: table for table in captured_tables(place.source, place.dsn, insist=True) if table.title not in OWN
     }
     if not wanted:
-        return [table for table in found.values() if table.key]
+        return [table for table in found.values() if _obstacle(table) is None]
     known = [Named(place.name, title) for title in found]
     chosen = [found[title] for title in sorted({resolve(name, known).name for name in wanted})]
     for table in chosen:
-        if not table.key:
+        obstacle = _obstacle(table)
+        if obstacle is not None:
             raise Conflict(
-                f"{table.title} has no primary key, so it cannot be read in chunks",
+                f"{table.title} {obstacle}, so it cannot be read in chunks",
                 hint=f"cdc stream rebaseline {place.name} '{table.title}' --reason '…'   (reads it in one piece)",
             )
     return chosen
+
+
+def _obstacle(table: Table) -> str | None:
+    """Why Debezium would not read it in an incremental snapshot."""
+    if not table.key:
+        return "has no primary key"
+    if not all(_NAMED.fullmatch(part) for part in (table.schema, table.name)):
+        return "has a blank, a dot or a quote in its name, which Debezium does not read in a signal"
+    return None
 
 
 def demand_fit(place: Place) -> None:

@@ -119,7 +119,7 @@ def _ask(
     place: Place, table: SignalTable, chosen: Sequence[Table], where: str | None, reason: str,
     expected: Estimate, *, begin_s: float, wait: bool,
 ) -> None:  # fmt: skip
-    from cdc.cli.connectors.snapshot.place import record
+    from cdc.cli.connectors.snapshot.place import debezium_name, record
     from cdc.signals import Begun, start
     from cdc.snapshots import end_of, following
 
@@ -135,10 +135,25 @@ def _ask(
                 hint=f"cdc connectors snapshot status {place.name}",
             )
         click.echo(f"snapshot {signal.id} has begun", err=True)
+        _demand_all(follow.snapshot, [debezium_name(each) for each in chosen], place.name)
         if wait:
             report_end(_followed(follow, expected), place.name)
         else:
             click.echo(f"  → cdc connectors snapshot status {place.name}", err=True)
+
+
+def _demand_all(snapshot: Snapshot, asked: Sequence[str], name: str) -> None:
+    """See that the connector has taken every table: one that it cannot find it leaves out, with a line in its log.
+
+    Raises:
+        CheckFailed: it has not.
+    """
+    missing = sorted(set(asked) - set(snapshot.tables))
+    if missing:
+        raise CheckFailed(
+            f"snapshot {snapshot.id} has begun without {', '.join(missing)}: the connector did not find them",
+            hint=f"cdc connectors logs {name} --problems",
+        )
 
 
 def _followed(follow: Following, expected: Estimate) -> Snapshot:
