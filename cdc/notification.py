@@ -71,7 +71,7 @@ class Snapshot:
     """What is known of one incremental snapshot. ``tables`` and ``current`` are named as Debezium writes them.
 
     ``chunks``: of the current table, read so far. ``read``: share of the current table's keys, where its key is one
-    integer. Times are milliseconds by the worker's clock.
+    integer. Times are milliseconds by the worker's clock; ``idle``: of pauses that have ended.
     """
 
     id: str
@@ -84,12 +84,15 @@ class Snapshot:
     began: int | None = None
     latest: int | None = None
     since_pause: int = 0
+    idle: int = 0
+    paused_at: int | None = None
     first_key: int | None = field(default=None, repr=False)
 
     @property
     def seconds(self) -> float:
-        """From the first to the last that it has said."""
-        return 0.0 if self.began is None or self.latest is None else (self.latest - self.began) / 1000
+        """From the first to the last that it has said, without its pauses."""
+        until = self.latest if self.paused_at is None else self.paused_at
+        return 0.0 if self.began is None or until is None else (until - self.began - self.idle) / 1000
 
 
 def fold(snapshot: Snapshot, said: Notification) -> Snapshot:
@@ -124,18 +127,27 @@ def _in_progress(snapshot: Snapshot, detail: Mapping[str, str]) -> Snapshot:
     read = None
     if last is not None and most is not None and first is not None:
         read = 1.0 if most <= first else min(1.0, max(0.0, (last - first) / (most - first)))
-    state, since = snapshot.state, snapshot.since_pause + 1
-    if state == "asked" or (state == "paused" and since > 1):
-        state = "running"
+    since = snapshot.since_pause + 1
+    if snapshot.state == "asked" or (snapshot.state == "paused" and since > 1):
+        snapshot = _going(snapshot, detail)
     return replace(
         snapshot,
-        state=state,
         current=table,
         chunks=1 if begins else snapshot.chunks + 1,
         read=read,
         first_key=first,
         since_pause=since,
     )
+
+
+def _going(snapshot: Snapshot, _detail: Mapping[str, str]) -> Snapshot:
+    """It reads on: what a pause took is no part of its time."""
+    paused = 0 if snapshot.paused_at is None or snapshot.latest is None else snapshot.latest - snapshot.paused_at
+    return replace(snapshot, state="running", idle=snapshot.idle + paused, paused_at=None)
+
+
+def _ended(state: State) -> Callable[[Snapshot, Mapping[str, str]], Snapshot]:
+    return lambda snapshot, detail: replace(_going(snapshot, detail), state=state, current=None)
 
 
 def _integer(text: str | None) -> int | None:
@@ -146,9 +158,9 @@ _FOLDED: Mapping[str, Callable[[Snapshot, Mapping[str, str]], Snapshot]] = {
     "STARTED": _started,
     "IN_PROGRESS": _in_progress,
     "TABLE_SCAN_COMPLETED": _scanned,
-    "PAUSED": lambda snapshot, _detail: replace(snapshot, state="paused", since_pause=0),
-    "RESUMED": lambda snapshot, _detail: replace(snapshot, state="running"),
-    "COMPLETED": lambda snapshot, _detail: replace(snapshot, state="complete", current=None),
-    "ABORTED": lambda snapshot, _detail: replace(snapshot, state="stopped", current=None),
+    "PAUSED": lambda snapshot, _detail: replace(snapshot, state="paused", since_pause=0, paused_at=snapshot.latest),
+    "RESUMED": _going,
+    "COMPLETED": _ended("complete"),
+    "ABORTED": _ended("stopped"),
 }
 """By Debezium's word. Others say nothing that is kept."""

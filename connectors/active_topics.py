@@ -14,6 +14,7 @@ def active_topics(client: ConnectClient, name: str) -> tuple[str, ...]:
         NotFound: no such connector.
         ConnectorError: the workers do not keep track (``topic.tracking.enable``).
     """
+    client.config(name)  # of a connector that there is not Connect says that it has written to none
     answer = client.ask("GET", f"/connectors/{quote(name, safe='')}/topics")
     return tuple(sorted(answer[name]["topics"]))
 

@@ -46,7 +46,7 @@ def of_set(before: Stored | None, after: Stored, slot: Slot | None) -> Meaning:
 
 def _in_wal(before: Stored, old: int, after: Stored, new: int, slot: Slot | None) -> Meaning:
     confirmed = slot.confirmed_flush_lsn if slot is not None else None
-    if confirmed is not None and new < lsn_number(confirmed):
+    if confirmed is not None and new != old and new < lsn_number(confirmed):
         return Meaning(
             "fails",
             f"the slot {slot.name if slot else ''} has confirmed {confirmed}, and the server keeps nothing before it:"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -73,8 +74,7 @@ def test_a_position_is_shown_and_only_a_stopped_connector_lets_it_be_changed(own
 
 
 def test_what_loses_or_fails_is_refused_unless_it_is_meant_and_the_connector_goes_on(own: Own) -> None:
-    ahead = f"{lsn_number(end(own)) >> 32:X}/{(lsn_number(end(own)) + 4096) & 0xFFFFFFFF:X}"
-    for lsn, says in ((ahead, "is never read: the log lacks it"), ("0/10", "refuses to go on from there")):
+    for lsn, says in (("FF/0", "is never read: the log lacks it"), ("0/10", "refuses to go on from there")):
         done = offsets(own, "set", own.name, "--lsn", lsn, "--stop", "--reason", "x", "--yes", code=4)
         assert says in done.stderr
         assert "--accept-loss" in done.stderr
@@ -136,15 +136,14 @@ def test_a_reset_reads_all_tables_anew_and_mends_what_was_left_out(own: Own) -> 
             break
         assert time.monotonic() < ends
         time.sleep(0.5)
-    assert own.cdc("audit", "verify", own.name, code=None).returncode in {0, 6}
     assert position(own)
 
 
 def test_a_position_that_the_slot_no_longer_has_stops_the_connector_and_says_so(own: Own) -> None:
-    here = position(own)
     failed = offsets(own, "set", own.name, "--lsn", "0/10", "--stop", "--accept-loss", "--reason", "x", "--yes", code=1)
     assert "goes on from there and fails" in failed.stderr
     assert "confirmed" in failed.stderr
+    (here,) = re.findall(r"^before    (\S+)", failed.stderr, re.MULTILINE)
     back = offsets(own, "set", own.name, "--lsn", here, "--stop", "--accept-loss", "--reason", "back", "--yes")
     assert "runs again" in back.stderr
     own.run("UPDATE item SET note = 'after all' WHERE id = 3")
@@ -154,7 +153,7 @@ def test_a_position_that_the_slot_no_longer_has_stops_the_connector_and_says_so(
 
 def test_slots_are_shown_with_whose_they_are_and_what_is_the_matter(own: Own) -> None:
     other = f"other_{own.name}"
-    run_as(own.admin_dsn, f"SELECT pg_create_logical_replication_slot('{other}', 'test_decoding')")
+    run_as(own.admin_dsn, f"SELECT pg_create_logical_replication_slot('{other}', 'pgoutput')")
     try:
         lines = json.loads(own.cdc("connectors", "slots", own.name, "--output", "json").stdout)["slots"]
         found = {line["name"]: line for line in lines}

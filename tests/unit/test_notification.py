@@ -42,6 +42,9 @@ def test_one_chunk_may_follow_a_pause_and_a_second_means_that_it_goes_on():
     assert folded(STARTED, chunk("1"), said("PAUSED"), chunk("2")).state == "paused"
     assert folded(STARTED, chunk("1"), said("PAUSED"), chunk("2"), chunk("3")).state == "running"
     assert folded(STARTED, said("PAUSED"), said("RESUMED")).state == "running"
+    paused = (STARTED, said("PAUSED", 3_000), chunk("2", at=3_500))
+    assert folded(*paused).seconds == 2.0
+    assert folded(*paused, said("RESUMED", 9_000), chunk("3", at=10_000)).seconds == 3.0
     assert folded(STARTED, said("PAUSED"), said("ABORTED")).state == "stopped"
 
 

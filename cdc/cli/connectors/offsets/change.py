@@ -145,8 +145,8 @@ def _change(settings: Config, change: Change) -> None:
             before = stored(client, change.name)  # it moved on until it stopped
             _demand_meant(change, _meaning(change, before, _slot(settings, change.name)))
             _write(settings, client, change, before)
-        after = stored(client, change.name)
-    click.echo(f"before    {_positions(before)}\nafter     {_positions(after)}", err=True)
+            after = stored(client, change.name)  # what runs again moves on
+            click.echo(f"before    {_positions(before)}\nafter     {_positions(after)}", err=True)
 
 
 def _slot(settings: Config, name: str) -> Slot | None:
