@@ -57,7 +57,7 @@ def class_of(client: ConnectClient, name: str) -> str:
     if len(found) == 1:
         return found[0]
     what = f"several plugins are called {name}: {', '.join(found)}" if found else f"the worker has no plugin {name}"
-    raise NotFound(what, hint="cdc connectors plugins list")
+    raise NotFound(what, hint="listed by: cdc connectors plugins list")
 
 
 def options(client: ConnectClient, class_name: str) -> tuple[Option, ...]:

@@ -14,6 +14,12 @@ from cdc.local.stack import Stack
 from tests.fix_mariadb import MariaSource, maria_source
 
 ROWS = 3_000
+POLICY = """source: {name}
+tables:
+  {name}.item: {{columns: {{id: clear, note: seal, n: clear}}}}
+  cdc.heartbeat: {{columns: {{id: clear, beat_at: clear, system_identifier: clear, timeline: clear}}}}
+  cdc.signal: {{columns: {{id: clear, type: clear, data: clear}}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +31,7 @@ def source(stack: Stack, mariadb: Server) -> Iterator[MariaSource]:
             f"INSERT INTO item SELECT seq, concat('secret ', seq), seq % 10 FROM seq_1_to_{ROWS}",
             "ANALYZE TABLE item",
         )
-        made.declare(f"source: {made.name}\ntables:\n  {made.name}.item:\n    columns: {{id: clear, note: seal, n: clear}}\n")
-        made.often()
+        made.declare(POLICY.format(name=made.name))
         made.apply()
         made.wait()
         yield made

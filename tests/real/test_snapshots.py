@@ -176,7 +176,7 @@ def test_the_log_is_sound_and_says_who_asked_for_what(own: Own) -> None:
     found = own.warehouse.query("SELECT entry FROM audit.entry WHERE log = 'operations' AND entry LIKE '%%snapshot-%%' ORDER BY seq")
     operations = [json.loads(text)["content"] for (text,) in found]
     mine = [(each["name"], each["detail"]["reason"]) for each in operations if each["detail"]["log"] == own.name]
-    assert mine == [("snapshot-started", "ticket 1"), ("snapshot-pause", "the market opens"), ("snapshot-resume", "it closed")]
+    assert mine == [("snapshot-start", "ticket 1"), ("snapshot-pause", "the market opens"), ("snapshot-resume", "it closed")]
     assert operations[0]["detail"]["tables"] == 'public."Mixed", public.big, public.nothing, public.pairs'
 
 

@@ -121,7 +121,7 @@ def _json(file: IO[str] | None) -> object:
     try:
         return json.load(file) if file is not None else None
     except (ValueError, UnicodeDecodeError):
-        raise ConfigError("--document: not JSON", hint="cdc connectors offsets get NAME --output json") from None
+        raise ConfigError("--document: not JSON", hint="as cdc connectors offsets get NAME --output json") from None
 
 
 def _change(settings: Config, change: Change) -> None:

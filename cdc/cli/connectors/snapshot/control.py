@@ -122,7 +122,10 @@ def _carry_out(source: str, order: Order, reason: str, timeout_s: float, path: P
         table.lock()
         begun = newest(table)
         if begun is None:
-            raise NotFound(f"no snapshot of {source} was asked for here", hint="cdc connectors snapshot start")
+            raise NotFound(
+                f"no snapshot of {source} was asked for here",
+                hint=f"cdc connectors snapshot start {source} TABLE --reason '…'",
+            )
         with following(place.settings.kafka, place.topic, source, begun) as follow:
             state = follow.to_end().state
             if state not in order.fit:

@@ -126,7 +126,7 @@ def _ask(
     offset = end_of(place.settings.kafka, place.topic, place.name)
     signal = start(offset, [each.title for each in chosen], where)
     detail = {"tables": ", ".join(each.title for each in chosen), "signal": signal.id, "reason": reason}
-    record(place, "snapshot-started", detail | ({"part": "yes"} if where is not None else {}))
+    record(place, "snapshot-start", detail | ({"part": "yes"} if where is not None else {}))
     with following(place.settings.kafka, place.topic, place.name, Begun(signal.id, offset)) as follow:
         table.send(signal.id, signal.type, signal.data)
         if not follow.until(lambda seen: seen.state != "asked", begin_s):
