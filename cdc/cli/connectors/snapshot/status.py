@@ -45,7 +45,9 @@ def status(source: str, wait: bool, output: str, path: Path | None) -> None:
         state = client.status(source)
     if begun is None:
         other = "" if running is None else f"; another is under way ({running.id}): {', '.join(running.tables)}"
-        raise NotFound(f"no snapshot of {source} was asked for here{other}", hint=f"cdc connectors snapshot plan {source}")
+        raise NotFound(
+            f"no snapshot of {source} was asked for here{other}", hint=f"cdc connectors snapshot plan {source}"
+        )
     expected = _expected(place, debezium_name)
     with following(place.settings.kafka, place.topic, source, begun) as follow:
         with SnapshotBar(None, chunk) as bar:
