@@ -94,6 +94,12 @@ class Snapshot:
         until = self.latest if self.paused_at is None else self.paused_at
         return 0.0 if self.began is None or until is None else (until - self.began - self.idle) / 1000
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is complete, and every table was read to its end."""
+        done = {scan.table for scan in self.scans if scan.whole}
+        return self.state == "complete" and done >= set(self.tables)
+
 
 def fold(snapshot: Snapshot, said: Notification) -> Snapshot:
     """The snapshot after one more notification; those of others change nothing."""

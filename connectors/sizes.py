@@ -23,21 +23,19 @@ _MARIA = "SELECT table_rows, data_length FROM information_schema.tables WHERE ta
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """``rows``: what the server expects to find; ``bytes``: what the table takes on disk. ``part``: of the rows alone
-    that a condition names.
-    """
+    """``rows``: what the server expects to find; ``bytes``: what they take on disk."""
 
     schema: str
     table: str
     rows: int
     bytes: int
-    part: bool = False
 
 
 def sizes(
     definition: Definition, dsn: str, tables: Sequence[tuple[str, str]], where: str | None = None
 ) -> tuple[Size, ...]:
-    """Sizes of tables, each by schema and name; with ``where`` (SQL, without WHERE), of the rows under it.
+    """Sizes of tables, each by schema and name; with ``where`` (SQL, without WHERE), of the rows under it. MariaDB does
+    not say how many those are: there the condition is looked at, and the size is the whole table's.
 
     Raises:
         AddressError, Unreachable: the database cannot be reached.
@@ -74,7 +72,7 @@ def _postgres(cursor: psycopg2.extensions.cursor, schema: str, table: str, where
             f"the database does not understand the condition: SQLSTATE {error.pgcode}",
             hint="--where 'status = 4': SQL, without WHERE, columns of that table alone",
         ) from None
-    return Size(schema, table, min(part, rows), (taken or 0) * min(part, rows) // max(rows, 1), part=True)
+    return Size(schema, table, min(part, rows), (taken or 0) * min(part, rows) // max(rows, 1))
 
 
 def _expected(cursor: psycopg2.extensions.cursor, asked: sql.Composed) -> int:
@@ -97,7 +95,7 @@ def _maria(definition: Definition, dsn: str, tables: Sequence[tuple[str, str]], 
                 raise NotFound(f"the source has no table {schema}.{table}", hint="names are exact")
             if where is not None:
                 _understood(cursor, schema, table, where)
-            found.append(Size(schema, table, int(row[0] or 0), int(row[1] or 0), part=where is not None))
+            found.append(Size(schema, table, int(row[0] or 0), int(row[1] or 0)))
     return tuple(found)
 
 

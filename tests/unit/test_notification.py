@@ -35,6 +35,8 @@ def test_a_snapshot_runs_through_its_tables_to_its_end():
     assert (running.state, running.current, running.chunks, running.read) == ("running", "public.a", 2, 0.5)
     done = folded(STARTED, chunk("10"), read, said("TABLE_SCAN_COMPLETED", 4_000, scanned_collection="public.b", status="EMPTY"), said("COMPLETED", 5_000))
     assert (done.state, done.seconds, done.current) == ("complete", 4.0, None)
+    assert done.whole
+    assert not folded(STARTED, read, said("COMPLETED")).whole
     assert [(scan.table, scan.whole, scan.rows) for scan in done.scans] == [("public.a", True, 7), ("public.b", True, 0)]
 
 

@@ -28,7 +28,8 @@ Line = dict[str, Any]
 def status(source: str, wait: bool, output: str, path: Path | None) -> None:
     """Say how far the snapshot of SOURCE has come that was asked for last.
 
-    Reads the topic from where that was: of a long snapshot this takes a while. Exit code 3 when none was asked for.
+    Reads the topic from where that was: of a long snapshot this takes a while. Exit code 3 when none was asked for;
+    with --wait 6 when not every table was read to its end.
     """
     from cdc.cli.connectors.snapshot.bar import SnapshotBar
     from cdc.cli.connectors.snapshot.place import chunk_rows, debezium_name, newest, place_of, under_way
@@ -56,6 +57,8 @@ def status(source: str, wait: bool, output: str, path: Path | None) -> None:
             with SnapshotBar(sum(expected.get(name, 0) for name in follow.snapshot.tables) or None, chunk) as bar:
                 follow.until(lambda seen: seen.state in ENDED, None, bar.show)
     write(_answer(source, follow.snapshot, expected, chunk, state.running), output)
+    if wait and not follow.snapshot.whole:
+        raise SystemExit(6)
 
 
 def _expected(place: Any, name_of: Any) -> dict[str, int]:
