@@ -8,29 +8,25 @@ the connector's view of them is taken; reading goes on without a lock.
 
 from __future__ import annotations
 
-import json
-import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
 import psycopg2
 from psycopg2 import sql
 
+from cdc import signals
 from cdc.entry import split_qualified_name
 from cdc.errors import CheckFailed, ConfigError, Conflict, NotFound, Unreachable
+from cdc.notification import INITIAL, notification
 from cdc.stream import Stream
 from cdc.topic import Topic
 from cdc.warehouse.sqlstate import classify
 
 BEGIN_S = 30.0
 """Seconds for which writers wait at most until the connector has begun to read."""
-LONGEST_SIGNAL = 2048
-"""Characters that ``cdc.signal.data`` holds."""
 _POLL_S = 0.2
 _HERE = "SELECT to_regclass('cdc.signal') IS NOT NULL, pg_is_in_recovery()"
 _BEHIND = """
@@ -91,22 +87,6 @@ def demand_source(dsn: str, source: str) -> None:
         )
 
 
-def signal(tables: Sequence[str]) -> str:
-    """The signal's data: these tables, each as Debezium writes it, and no other.
-
-    Raises:
-        Conflict: there are too many for one signal.
-    """
-    patterns = [re.escape(".".join(split_qualified_name(table))) for table in tables]
-    data = json.dumps({"type": "blocking", "data-collections": patterns}, separators=(",", ":"), ensure_ascii=False)
-    if len(data) <= LONGEST_SIGNAL:
-        return data
-    raise Conflict(
-        f"{len(tables)} names are too long for one signal ({LONGEST_SIGNAL:,} characters)",
-        hint="name some of the tables: cdc stream rebaseline SOURCE TABLE…   and the others after it",
-    )
-
-
 def reread(place: Place, tables: Sequence[str], patience: Patience, tell: Tell) -> Reread:
     """Have the connector read these tables anew; returns when it has read all of them.
 
@@ -116,7 +96,7 @@ def reread(place: Place, tables: Sequence[str], patience: Patience, tell: Tell) 
         CheckFailed: it did not read all of them.
         TransientError, Unreachable: source or Kafka stopped answering.
     """
-    data = signal(tables)
+    data = signals.data("blocking", tables)
     stream = Stream(place.kafka, place.topic, f"{place.log}-rebaseline")
     try:
         with closing(_connect(place.dsn, place.log)) as holding, closing(_connect(place.dsn, place.log)) as asking:
@@ -218,10 +198,10 @@ class _Watch:
         while True:
             for record in self._stream.read(1):
                 self._signalled = self._signalled or (record.value is not None and self._name in record.value)
-                told = _notification(record.value) if self._signalled else None
-                if told is None:
+                told = notification(record.value) if self._signalled else None
+                if told is None or told.aggregate != INITIAL:
                     continue
-                type_, detail = told
+                type_, detail = told.type, told.detail
                 if type_ == "TABLE_SCAN_COMPLETED" and detail.get("status") == "SUCCEEDED":
                     table = detail["scanned_collection"]
                     self.rows[table] = int(detail.get("total_rows_scanned", 0))
@@ -236,13 +216,3 @@ class _Watch:
                     " what it reads yet may show changes twice",
                     hint="cdc connectors list; when it runs and is not behind, give this command again",
                 )
-
-
-def _notification(value: bytes | None) -> tuple[str, dict[str, Any]] | None:
-    """Type and details of a notification about a snapshot; None for any other record."""
-    if value is None or b"io.debezium.connector.common.Notification" not in value:
-        return None
-    payload = msgspec.json.decode(value).get("payload") or {}
-    if payload.get("aggregate_type") != "Initial Snapshot":
-        return None
-    return payload["type"], payload.get("additional_data") or {}

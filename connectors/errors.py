@@ -28,6 +28,12 @@ class AddressError(ConnectorError):
     exit_code = 2
 
 
+class ConditionWrong(ConnectorError):
+    """A condition for a part of a table's rows is no SQL that the source understands. It is not in the message."""
+
+    exit_code = 2
+
+
 class SourceUnfit(ConnectorError):
     """The source database cannot be captured without losing evidence. The message lists findings, the hint the SQL."""
 

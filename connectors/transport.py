@@ -82,8 +82,19 @@ class Transport:
         """The worker that answered last, without credentials."""
         return self._workers[self._at].address
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Any other endpoint: its answer as JSON, None where it answers without a body. ``path`` is quoted already.
+
+        Raises:
+            ConnectorError: as the methods for single endpoints.
+        """
         response = self._send(method, path, body)
+        return self._json(response) if response.content else None
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._json(self._send(method, path, body))
+
+    def _json(self, response: httpx.Response) -> Any:
         try:
             return response.json()
         except ValueError:

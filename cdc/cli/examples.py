@@ -121,6 +121,54 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc connectors explain --definition staging.yaml --output json", "of a file that is no source yet"),
     ),
     "cdc connectors schema": (("cdc connectors schema > definition.schema.json", "for an editor"),),
+    "cdc connectors list": (("cdc connectors list", "what runs, what failed and why, what is absent"),),
+    "cdc connectors snapshot plan": (
+        ("cdc connectors snapshot plan trading public.orders", "rows, bytes, time; changes nothing"),
+        ("cdc connectors snapshot plan trading", "of all tables that have a key"),
+    ),
+    "cdc connectors snapshot start": (
+        ("cdc connectors snapshot start trading orders --reason 'ticket 4711' --wait", "and stay until it is done"),
+        ("cdc connectors snapshot start trading orders --where 'status = 4' --reason x", "some of its rows"),
+    ),
+    "cdc connectors snapshot status": (
+        ("cdc connectors snapshot status trading", "table by table: rows so far, and of how many"),
+        ("cdc connectors snapshot status trading --output json", "for programs"),
+    ),
+    "cdc connectors snapshot pause": (
+        ("cdc connectors snapshot pause trading --reason 'the market opens'", "until it is told to go on"),
+    ),
+    "cdc connectors snapshot resume": (
+        ("cdc connectors snapshot resume trading --reason 'the market closed'", "go on"),
+    ),
+    "cdc connectors snapshot stop": (
+        ("cdc connectors snapshot stop trading --reason 'the wrong table'", "asks; what was read stays"),
+    ),
+    "cdc connectors slots": (
+        ("cdc connectors slots", "of every source's server: who reads, what is kept, what is lost"),
+        ("cdc connectors slots trading --output json", "one server's, with every member"),
+    ),
+    "cdc connectors offsets get": (("cdc connectors offsets get trading", "partition, offset, LSN"),),
+    "cdc connectors offsets set": (
+        ("cdc connectors offsets set trading --lsn 0/16B3740 --stop --reason 'ticket 4711'", "says what it means"),
+    ),
+    "cdc connectors offsets reset": (
+        ("cdc connectors offsets reset trading --stop --accept-loss --reason 'ticket 4711'", "all tables anew"),
+    ),
+    "cdc connectors topics": (("cdc connectors topics trading", "one, unless it was configured otherwise before"),),
+    "cdc connectors plugins list": (("cdc connectors plugins list", "connectors, converters, transformations"),),
+    "cdc connectors plugins describe": (
+        ("cdc connectors plugins describe postgres --search slot", "options that speak of slots"),
+    ),
+    "cdc connectors loggers get": (
+        ("cdc connectors loggers get", "what is set"),
+        ("cdc connectors loggers get io.debezium", "what holds for one"),
+    ),
+    "cdc connectors loggers set": (
+        ("cdc connectors loggers set io.debezium WARN --scope cluster", "on every worker, until it is restarted"),
+    ),
+    "cdc connectors logs": (
+        ("cdc connectors logs trading --problems", "its warnings and errors"),
+    ),
     "cdc policy init": (
         ("cdc policy init shop", "from the catalog: keys clear or tokens, the rest sealed"),
         ("cdc policy init shop --clear 'orders.*'", "leave these columns in clear"),

@@ -68,7 +68,8 @@ def rebaseline(
     """
     from cdc.accepting import LOST, gap_of
     from cdc.accepting import Place as Fed
-    from cdc.rereading import Patience, reread, signal
+    from cdc.rereading import Patience, reread
+    from cdc.signals import data
     from cdc.warehouse import lease
     from cdc.warehouse.halts import accept, halt_in_force
 
@@ -80,7 +81,7 @@ def rebaseline(
         gap = None if halt is None else gap_of(halt, Fed(settings.kafka, place.topic))
         where = _place(settings, place, dsn)
         named = _tables(place, where.dsn, tables)
-        signal(named)
+        data("blocking", named)  # refuses what is too long, before anything is done
         _demand_running(settings, source)
         lines = [] if halt is None or gap is None else plan(halt, gap, LOST[gap.cause])
         lines.append(f"{'then' if lines else 'will'}      have {len(named)} tables of {source} read anew")

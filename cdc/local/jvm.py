@@ -15,7 +15,7 @@ LOG4J = """\
 <Configuration status="ERROR">
   <Appenders>
     <RollingFile name="log" fileName="{log}" filePattern="{log}.%i">
-      <PatternLayout pattern="%d{{ISO8601}}{{UTC}} %p %m (%c{{1}})%n"/>
+      <PatternLayout pattern="%d{{ISO8601}}{{UTC}} %p %X{{connector.context}}%m (%c{{1}})%n"/>
       <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies>
       <DefaultRolloverStrategy max="3"/>
     </RollingFile>

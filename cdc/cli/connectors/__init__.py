@@ -25,6 +25,13 @@ COMMANDS = {
     "check": ("cdc.cli.connectors.check:check", "Name what could lose or change evidence, and what mends it."),
     "drift": ("cdc.cli.connectors.drift:drift", "Name state that no row change tells to be another than the source's."),
     "schema": ("cdc.cli.connectors.schema:schema", "Print the JSON Schema of a definition, for editors."),
+    "snapshot": ("cdc.cli.connectors.snapshot:snapshot", "Read tables anew beside the stream."),
+    "slots": ("cdc.cli.connectors.slots:slots", "Show what keeps WAL or binary logs at the sources, and whose it is."),
+    "offsets": ("cdc.cli.connectors.offsets:offsets", "Show, set and forget the position that Connect keeps."),
+    "topics": ("cdc.cli.connectors.topics:topics", "Show the topics that a connector has written to."),
+    "plugins": ("cdc.cli.connectors.plugins:plugins", "List what the workers can run, and the options of it."),
+    "loggers": ("cdc.cli.connectors.loggers:loggers", "Show and set the levels of the workers' logs."),
+    "logs": ("cdc.cli.connectors.logs:logs", "Show what the local worker has logged about a connector."),
 }
 
 
