@@ -31,6 +31,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc replicate trading --until-caught-up", "end when the topic is in the warehouse"),
         ("cdc replicate --log-format json", "a JSON object a line, for a log collector"),
     ),
+    "cdc supervise": (
+        ("cdc supervise", "beside the workers, always on; metrics at 127.0.0.1:9464"),
+        ("cdc supervise --listen 0.0.0.0:9464 --log-format json", "for Prometheus elsewhere, and a log collector"),
+        ("cdc supervise --once --output json", "out of cron: what is wrong now; exit code 6 when something is"),
+    ),
     "cdc status": (
         ("cdc status", "owner, position, lag, complete through"),
         ("cdc status --watch --every 5", "again every 5 seconds, with rates"),
