@@ -19,8 +19,8 @@ from connectors.errors import ConnectorError
 
 
 class Acting:
-    """Acts while the journal says that this supervisor may. ``restarts``: connector → what was tried; ``held``: those that are left as
-    they are, which has been said.
+    """Acts while the journal says that this supervisor may. ``restarts``: connector → what was tried; ``held``: those
+    that are left as they are, which has been said.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class Acting:
             if not connector.failed:
                 self.held.discard(name)
                 running = connector.running
-                self.restarts[name] = tried.seen_running(seen.at, self._settings.stable_s) if running else tried.seen_down()
+                self.restarts[name] = (
+                    tried.seen_running(seen.at, self._settings.stable_s) if running else tried.seen_down()
+                )
                 continue
             self.restarts[name] = tried = tried.seen_down()
             cause = data_loss(connector.traces)

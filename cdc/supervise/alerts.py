@@ -16,8 +16,8 @@ Status: TypeAlias = Literal["firing", "resolved"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong, of a kind in the catalogue. ``about``: the connector, source, topic or part; ``part``: which part
-    must answer for this to be over. ``summary`` and ``hint`` hold no value of a row and no secret.
+    """Something wrong, of a kind in the catalogue. ``about``: the connector, source, topic or part; ``part``: which
+    part must answer for this to be over. ``summary`` and ``hint`` hold no value of a row and no secret.
     """
 
     alert: str

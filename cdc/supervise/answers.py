@@ -1,4 +1,4 @@
-"""``/metrics``, ``/livez`` and ``/readyz`` over HTTP, in threads of their own: they answer while a round waits for an outage."""
+"""``/metrics``, ``/livez`` and ``/readyz`` over HTTP, in threads of their own: they answer while a round waits."""
 
 from __future__ import annotations
 

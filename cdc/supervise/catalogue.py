@@ -1,4 +1,4 @@
-"""The alerts by name: how grave, and how long a condition lasts before it is told. ``docs/operations.md`` explains each."""
+"""The alerts by name: how grave, and how long a condition lasts before it is told (``docs/operations.md``)."""
 
 from __future__ import annotations
 

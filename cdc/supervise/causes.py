@@ -22,7 +22,9 @@ _DATA_LOSS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "slot-missing",
-        re.compile(r"replication slot \"[^\"]*\" does not exist|slot .{0,80}(?:does not exist|was dropped)", re.IGNORECASE),
+        re.compile(
+            r"replication slot \"[^\"]*\" does not exist|slot .{0,80}(?:does not exist|was dropped)", re.IGNORECASE
+        ),
     ),
     (
         "position-gone",

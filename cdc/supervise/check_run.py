@@ -1,4 +1,4 @@
-"""Runs one scheduled check at a time, as a process of its own: its memory and its connections are not the supervisor's."""
+"""Runs one scheduled check at a time, as a process of its own, with memory and connections of its own."""
 
 from __future__ import annotations
 

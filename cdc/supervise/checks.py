@@ -1,8 +1,8 @@
 """Checks that run by themselves: what each is, when it is due, and how its end is read. Pure.
 
 To add one: a line in :data:`CHECKS`, and a setting ``<name>_every`` in :mod:`cdc.supervise.settings`. A check is a
-command of ours that ends with 0 when all is well and with 6 when something was found; if it answers with a JSON document
-that has a ``verdict``, that is taken.
+command of ours that ends with 0 when all is well and with 6 when something was found; if it answers with a JSON
+document that has a ``verdict``, that is taken.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def command_line(check: str) -> str:
     return " ".join(["cdc", *(word for word in CHECKS[check] if word not in {"--output", "json"})])
 
 
-def due(check: str, every_s: float, last: Ran | None, now: float) -> bool:
+def due(every_s: float, last: Ran | None, now: float) -> bool:
     """Whether it must run now."""
     if last is None:
         return True

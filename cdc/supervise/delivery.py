@@ -1,4 +1,4 @@
-"""How alerts leave: posted as JSON to a webhook, and given to a program on its standard input. Neither may hold the loop up.
+"""How alerts leave: posted as JSON to a webhook, given to a program on standard input. Neither holds the loop up.
 
 Of each alert the newest notice waits until it is delivered; what fails is tried again with growing pauses, without end.
 """
@@ -51,7 +51,9 @@ class Post:
         """Deliver one notice."""
         headers = {} if self._webhook.secret is None else {self._webhook.header: self._webhook.secret}
         try:
-            answer = httpx.post(self._webhook.url, json=dict(document), headers=headers, timeout=TIMEOUT_S, trust_env=False)
+            answer = httpx.post(
+                self._webhook.url, json=dict(document), headers=headers, timeout=TIMEOUT_S, trust_env=False
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return f"{self._host}: {type(error).__name__}"
         return None if answer.is_success else f"{self._host}: HTTP {answer.status_code}"

@@ -50,7 +50,7 @@ class Window:
         return Line(slope, mean_v - slope * mean_t)
 
     def seconds_until(self, limit: float) -> float | None:
-        """Seconds until a rising line reaches ``limit``, 0 when it has; None: it does not rise, or too little is known."""
+        """Seconds until a rising line reaches ``limit``, 0 when it has; None: it does not rise, or little is known."""
         line = self.line()
         if line is None or line.slope <= 0:
             return None

@@ -219,6 +219,4 @@ def _resolved(opened: dict[str, Open], detail: dict[str, Any]) -> None:
 
 def _checked(ran: dict[str, Ran], detail: dict[str, Any]) -> None:
     if detail["check"] in CHECKS:
-        ran[detail["check"]] = Ran(
-            detail["check"], float(detail["began"]), float(detail["seconds"]), detail["verdict"]
-        )
+        ran[detail["check"]] = Ran(detail["check"], float(detail["began"]), float(detail["seconds"]), detail["verdict"])

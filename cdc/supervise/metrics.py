@@ -1,7 +1,7 @@
 """What is exported to Prometheus: one table of names, and one round as its samples.
 
-Names follow Prometheus' "Metric and label naming": prefix ``cdc_``, base units, ``_total`` for counters. Labels are names
-of the configuration and words of a fixed set, so their number is bounded; none holds a key, an offset or a person.
+Names follow Prometheus' "Metric and label naming": prefix ``cdc_``, base units, ``_total`` for counters. Labels are
+names of the configuration and words of a fixed set, so their number is bounded; none holds a key, an offset or a person.
 ``docs/metrics.md`` has the same table for people.
 """
 
@@ -29,53 +29,88 @@ class Described:
 
 GAUGES: dict[str, Described] = {
     "cdc_build_info": Described(("version",), "Always 1; the version that runs."),
-    "cdc_up": Described(("part",), "Whether a part answered in the last round: connect, kafka, privacy, warehouse, source/NAME."),
-    "cdc_supervise_active": Described((), "Whether this supervisor acts; 0: another one does, or the warehouse is away."),
+    "cdc_up": Described(
+        ("part",), "Whether a part answered in the last round: connect, kafka, privacy, warehouse, source/NAME."
+    ),
+    "cdc_supervise_active": Described(
+        (), "Whether this supervisor acts; 0: another one does, or the warehouse is away."
+    ),
     "cdc_supervise_last_round_timestamp_seconds": Described((), "When the last round ended."),
     "cdc_supervise_round_duration_seconds": Described((), "How long the last round took."),
     "cdc_supervise_undelivered_alerts": Described(("channel",), "Alerts that wait to be delivered."),
     "cdc_alerts_firing": Described(("alert", "severity"), "Alerts of this kind that have been told and are not over."),
-    "cdc_connector_state": Described(("connector", "state"), "1 for the state that the connector is in; ABSENT: Connect does not have it."),
+    "cdc_connector_state": Described(
+        ("connector", "state"), "1 for the state that the connector is in; ABSENT: Connect does not have it."
+    ),
     "cdc_connector_tasks": Described(("connector", "state"), "Tasks in this state."),
     "cdc_connector_restart_attempts": Described(("connector",), "Restarts in a row, without a stable time since."),
-    "cdc_connector_data_loss": Described(("connector", "cause"), "1: failed for a cause after which it is not restarted."),
+    "cdc_connector_data_loss": Described(
+        ("connector", "cause"), "1: failed for a cause after which it is not restarted."
+    ),
     "cdc_slot_present": Described(("source", "slot"), "Whether the source has the replication slot."),
     "cdc_slot_active": Described(("source", "slot"), "Whether somebody reads it."),
-    "cdc_slot_inactive_seconds": Described(("source", "slot"), "For how long nobody has read it (PostgreSQL 17 or later)."),
+    "cdc_slot_inactive_seconds": Described(
+        ("source", "slot"), "For how long nobody has read it (PostgreSQL 17 or later)."
+    ),
     "cdc_slot_retained_bytes": Described(("source", "slot"), "WAL that the source keeps for it."),
     "cdc_slot_unconfirmed_bytes": Described(("source", "slot"), "WAL that its reader has not confirmed."),
-    "cdc_slot_safe_wal_bytes": Described(("source", "slot"), "WAL that may be written before it is in danger; absent without max_slot_wal_keep_size."),
-    "cdc_slot_wal_limit_bytes": Described(("source", "slot"), "What it may retain: max_slot_wal_keep_size, else [supervise] slot_budget."),
-    "cdc_slot_wal_status": Described(("source", "slot", "status"), "1 for its wal_status: reserved, extended, unreserved, lost."),
-    "cdc_slot_exhaustion_seconds": Described(("source", "slot"), "Forecast: until it retains its limit. Absent while it does not grow."),
+    "cdc_slot_safe_wal_bytes": Described(
+        ("source", "slot"), "WAL that may be written before it is in danger; absent without max_slot_wal_keep_size."
+    ),
+    "cdc_slot_wal_limit_bytes": Described(
+        ("source", "slot"), "What it may retain: max_slot_wal_keep_size, else [supervise] slot_budget."
+    ),
+    "cdc_slot_wal_status": Described(
+        ("source", "slot", "status"), "1 for its wal_status: reserved, extended, unreserved, lost."
+    ),
+    "cdc_slot_exhaustion_seconds": Described(
+        ("source", "slot"), "Forecast: until it retains its limit. Absent while it does not grow."
+    ),
     "cdc_topic_low_offset": Described(("topic",), "First offset that Kafka still has."),
     "cdc_topic_high_offset": Described(("topic",), "High watermark: where the next record goes."),
     "cdc_topic_offsets": Described(("topic",), "Offsets between the two, transaction markers included."),
     "cdc_topic_retention_seconds": Described(("topic",), "retention.ms in force; absent: for ever, or not readable."),
-    "cdc_topic_retention_bytes": Described(("topic",), "retention.bytes in force; absent: without limit, or not readable."),
-    "cdc_topic_held_back_seconds": Described(("topic",), "For how long an open Kafka transaction has held it back; 0: it does not."),
+    "cdc_topic_retention_bytes": Described(
+        ("topic",), "retention.bytes in force; absent: without limit, or not readable."
+    ),
+    "cdc_topic_held_back_seconds": Described(
+        ("topic",), "For how long an open Kafka transaction has held it back; 0: it does not."
+    ),
     "cdc_stream_state": Described(("stream", "state"), "1 for its state: running, halted, stopped."),
     "cdc_stream_halted": Described(("stream", "code"), "1: halted with this code."),
     "cdc_stream_position_offset": Described(("stream",), "Next offset that the worker reads."),
     "cdc_stream_entries": Described(("stream",), "Size of its log."),
     "cdc_stream_lag_offsets": Described(("stream",), "Offsets between position and high watermark."),
-    "cdc_stream_lag_seconds": Described(("stream",), "Age of the oldest unread record by Kafka's time stamp; 0: nothing is unread."),
-    "cdc_stream_complete_through_timestamp_seconds": Described(("stream",), "Source commit through which its log is complete."),
-    "cdc_stream_retention_headroom_offsets": Described(("stream",), "Offsets between Kafka's first one and the position; negative: lost."),
-    "cdc_stream_retention_headroom_seconds": Described(("stream",), "Until Kafka may delete the next record, by its time stamp. Absent: nothing is unread, or kept for ever."),
-    "cdc_stream_retention_exhaustion_seconds": Described(("stream",), "Forecast: until Kafka's first offset passes the position."),
+    "cdc_stream_lag_seconds": Described(
+        ("stream",), "Age of the oldest unread record by Kafka's time stamp; 0: nothing is unread."
+    ),
+    "cdc_stream_complete_through_timestamp_seconds": Described(
+        ("stream",), "Source commit through which its log is complete."
+    ),
+    "cdc_stream_retention_headroom_offsets": Described(
+        ("stream",), "Offsets between Kafka's first one and the position; negative: lost."
+    ),
+    "cdc_stream_retention_headroom_seconds": Described(
+        ("stream",),
+        "Until Kafka may delete the next record, by its time stamp. Absent: nothing is unread, or kept for ever.",
+    ),
+    "cdc_stream_retention_exhaustion_seconds": Described(
+        ("stream",), "Forecast: until Kafka's first offset passes the position."
+    ),
     "cdc_stream_suspended_tables": Described(("stream",), "Tables whose current state does not follow."),
     "cdc_stream_quarantine_open": Described(("stream",), "Records in quarantine."),
     "cdc_stream_gaps": Described(("stream",), "Gaps that were accepted, ever."),
     "cdc_stream_requests_waiting": Described(("stream",), "Requests of people that its owner has not carried out."),
     "cdc_stream_request_oldest_seconds": Described(("stream",), "For how long the oldest of them has waited."),
-    "cdc_log_partition_headroom_entries": Described(("log",), "Entries for which the warehouse has partitions, beyond those there are."),
+    "cdc_log_partition_headroom_entries": Described(
+        ("log",), "Entries for which the warehouse has partitions, beyond those there are."
+    ),
     "cdc_log_partition_exhaustion_seconds": Described(("log",), "Forecast: until it has none."),
     "cdc_check_verdict": Described(("check", "verdict"), "1 for the last verdict: PASS, FAIL, INCOMPLETE, ERROR."),
     "cdc_check_last_run_timestamp_seconds": Described(("check",), "When its last run began."),
     "cdc_check_duration_seconds": Described(("check",), "How long that took."),
     "cdc_check_running": Described(("check",), "Whether it runs now."),
-}  # fmt: skip
+}
 """Name → what it is."""
 
 COUNTERS: dict[str, Described] = {

@@ -17,8 +17,8 @@ from cdc.warehouse.status import StreamStatus
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a round is judged by besides itself: restarts so far, forecasts, checks that ran. ``told``: what a Java trace
-    says, fit to print.
+    """What a round is judged by besides itself: restarts so far, forecasts, checks that ran. ``told``: what a Java
+    trace says, fit to print.
     """
 
     settings: Settings
@@ -63,7 +63,9 @@ def _connector(connector: ConnectorSeen, known: Known, now: float) -> Iterator[F
         if lost is not None:
             yield finding("connector-data-loss", f"{lost}; it is not restarted: {cause}", f"cdc stream show {name}")
         elif tried.attempts >= known.settings.max_restarts:
-            yield finding("connector-given-up", f"failed after {tried.attempts} restarts: {cause}", "cdc connectors list")
+            yield finding(
+                "connector-given-up", f"failed after {tried.attempts} restarts: {cause}", "cdc connectors list"
+            )
         else:
             yield finding("connector-failed", cause, "cdc connectors list")
     elif not connector.running:
@@ -75,8 +77,12 @@ def _connector(connector: ConnectorSeen, known: Known, now: float) -> Iterator[F
 
 
 def _slot(slot: SlotSeen, seen: Seen, known: Known) -> Iterator[Finding]:
-    def finding(alert: str, summary: str, hint: str = f"cdc connectors list; docs/operations.md, {slot.slot}") -> Finding:
-        return Finding(alert, slot.source, f"source/{slot.source}", f"slot {slot.slot} of {slot.source}: {summary}", hint)
+    def finding(
+        alert: str, summary: str, hint: str = f"cdc connectors list; docs/operations.md, {slot.slot}"
+    ) -> Finding:
+        return Finding(
+            alert, slot.source, f"source/{slot.source}", f"slot {slot.slot} of {slot.source}: {summary}", hint
+        )
 
     if not slot.present:
         connector = seen.connectors.get(slot.source)
@@ -183,4 +189,10 @@ def _mib(size: int) -> str:
 
 
 def _hours(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

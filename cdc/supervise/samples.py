@@ -26,11 +26,7 @@ def samples(seen: Seen, known: Known, firing: Iterable[Open], running: str | Non
     """All of a round. ``running``: the check that runs now."""
     for part in seen.parts:
         yield "cdc_up", (part,), float(part not in seen.away)
-    counts = dict.fromkeys(ALERTS, 0)
-    for one in firing:
-        counts[one.finding.alert] += 1
-    for alert, count in counts.items():
-        yield "cdc_alerts_firing", (alert, ALERTS[alert].severity), count
+    yield from _firing(firing)
     for connector in seen.connectors.values():
         yield from _connector(connector, known.restarts.get(connector.name, Restarts()))
     for source in seen.sources.values():
@@ -41,11 +37,23 @@ def samples(seen: Seen, known: Known, firing: Iterable[Open], running: str | Non
         for stream in seen.warehouse.streams.values():
             yield from _stream(stream, seen.warehouse)
             yield from _reading(stream, seen, known.outlook)
-        for log in seen.warehouse.sizes:
-            yield "cdc_log_partition_headroom_entries", (log,), seen.warehouse.ahead(log)
-            if log in known.outlook.partitions_s:
-                yield "cdc_log_partition_exhaustion_seconds", (log,), known.outlook.partitions_s[log]
+        yield from _partitions(seen.warehouse, known.outlook)
     yield from _checks(known, running)
+
+
+def _firing(firing: Iterable[Open]) -> Iterator[Sample]:
+    counts = dict.fromkeys(ALERTS, 0)
+    for one in firing:
+        counts[one.finding.alert] += 1
+    for alert, count in counts.items():
+        yield "cdc_alerts_firing", (alert, ALERTS[alert].severity), count
+
+
+def _partitions(warehouse: WarehouseSeen, outlook: Outlook) -> Iterator[Sample]:
+    for log in warehouse.sizes:
+        yield "cdc_log_partition_headroom_entries", (log,), warehouse.ahead(log)
+        if log in outlook.partitions_s:
+            yield "cdc_log_partition_exhaustion_seconds", (log,), outlook.partitions_s[log]
 
 
 def _one_of(name: str, labels: tuple[str, ...], words: Iterable[str], is_now: str | None) -> Iterator[Sample]:

@@ -63,9 +63,9 @@ class SourceSeen:
 
 @dataclass(frozen=True, slots=True)
 class TopicSeen:
-    """A topic's partition 0. ``next_made_at``: Kafka's time stamp of the worker's next record (seconds since 1970),
-    ``unread`` False: it has read all there is (what follows is transaction markers). ``retention_s`` None: for ever. ``held_s``: for how long an open Kafka transaction
-    has held it back.
+    """A topic's partition 0. ``unread`` False: the worker has read all there is (what follows is transaction markers).
+    ``next_made_at``: Kafka's time stamp of its next record (seconds since 1970). ``retention_s`` None: for ever.
+    ``held_s``: for how long an open Kafka transaction has held it back.
     """
 
     topic: str

@@ -20,7 +20,7 @@ _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where alerts are posted, and one header that proves who posts. URL and secret are in no ``repr``, log or error."""
+    """Where alerts are posted, and a header that proves who posts. URL and secret are in no ``repr``, log or error."""
 
     url: str = field(repr=False)
     header: str = "Authorization"

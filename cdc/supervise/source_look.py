@@ -14,11 +14,12 @@ from connectors.inventory import opened
 
 # One row, whatever the version: columns that a server does not have are absent from its JSON.
 _SLOT = """
-SELECT to_jsonb(s), pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint, pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)::bigint,
+SELECT to_jsonb(s), pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint,
+       pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)::bigint,
        (SELECT nullif(setting, '-1')::bigint * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
        extract(epoch FROM clock_timestamp() - (to_jsonb(s) ->> 'inactive_since')::timestamptz)
-  FROM pg_replication_slots s,
-       LATERAL (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) w (lsn)
+  FROM pg_replication_slots s, LATERAL (
+       SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) w (lsn)
  WHERE s.slot_name = %s
 """
 

@@ -153,7 +153,9 @@ class Supervisor:
             self.journal.lose()
             return
         self.acting.restarts = dict(memory.restarts)
-        self.acting.held = {one.finding.about for one in memory.open.values() if one.finding.alert == "connector-data-loss"}
+        self.acting.held = {
+            one.finding.about for one in memory.open.values() if one.finding.alert == "connector-data-loss"
+        }
         self.book.remember(memory.open)
         self.ran = dict(memory.ran)
 
@@ -186,7 +188,7 @@ class Supervisor:
         if self.journal.role != "active" or self._checks.running is not None:
             return False
         for check, every_s in self.settings.checks.items():
-            if due(check, every_s, self.ran.get(check), self.now()):
+            if due(every_s, self.ran.get(check), self.now()):
                 self._checks.start(check)
                 return True
         return False

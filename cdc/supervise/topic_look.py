@@ -1,4 +1,4 @@
-"""What Kafka says of the topics: where each begins and ends, how long it keeps, and when the worker's next record was made."""
+"""What Kafka says of the topics: where each begins and ends, how long it keeps, how old the next record is."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def look(kafka: Mapping[str, str], positions: Mapping[str, int]) -> dict[str, To
     made = _made_at(kafka, unread)
     return {
         topic: _topic(
-            topic, lows[topic], last[topic], kept.get(topic, {}), made.get(topic) if topic in unread else _NOTHING_UNREAD
+            topic,
+            lows[topic],
+            last[topic],
+            kept.get(topic, {}),
+            made.get(topic) if topic in unread else _NOTHING_UNREAD,
         )
         for topic in topics
     }

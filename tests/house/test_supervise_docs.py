@@ -54,7 +54,9 @@ def test_every_cause_of_data_loss_is_named():
 def test_every_setting_and_event_is_named():
     names = [*settings._READ, *settings._CHECKS, "webhook", *settings._WEBHOOK]
     assert [name for name in names if f"`{name}`" not in SECTION] == []
-    said = {match for text in SUPERVISE.values() for match in re.findall(r'progress\.note\(\s*[^\n]*?, "([a-z-]+)"', text)}
+    said = {
+        match for text in SUPERVISE.values() for match in re.findall(r'progress\.note\(\s*[^\n]*?, "([a-z-]+)"', text)
+    }
     assert {"restarted", "check", "held"} <= said
     assert [event for event in said if f"`{event}`" not in SECTION] == []
 

@@ -32,8 +32,15 @@ def test_everything_has_a_default(read):
 
 
 def test_times_and_sizes_have_units(read):
-    found = read('every = "5s"\nverify_every = "2d"\ndrift_every = "1h"\nslot_budget = "512MiB"\nmax_restarts = 3\nhook = ["/bin/cat", "-"]')
-    assert (found.every_s, found.slot_budget_bytes, found.max_restarts, found.hook) == (5, 512 * 2**20, 3, ("/bin/cat", "-"))
+    found = read(
+        'every = "5s"\nverify_every = "2d"\ndrift_every = "1h"\nslot_budget = "512MiB"\nmax_restarts = 3\nhook = ["/bin/cat", "-"]'
+    )
+    assert (found.every_s, found.slot_budget_bytes, found.max_restarts, found.hook) == (
+        5,
+        512 * 2**20,
+        3,
+        ("/bin/cat", "-"),
+    )
     assert found.checks == {"verify": 172_800, "drift": 3600}
 
 
