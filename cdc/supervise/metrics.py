@@ -1,7 +1,7 @@
 """What is exported to Prometheus: one table of names, and one round as its samples.
 
 Names follow Prometheus' "Metric and label naming": prefix ``cdc_``, base units, ``_total`` for counters. Labels are
-names of the configuration and words of a fixed set, so their number is bounded; none holds a key, an offset or a person.
+names of the configuration and words of fixed sets, so their number is bounded; none holds a key, an offset, a person.
 ``docs/metrics.md`` has the same table for people.
 """
 

@@ -94,9 +94,11 @@ class Supervisor:
         self.round(at_once=True)
         if self.journal.role == "standby":
             self._remember()  # to judge by; another supervisor tells
-        while self._start_due():
-            while not self._collect() and not self.stopping.is_set():
-                time.sleep(0.1)
+        if self.journal.role == "active":
+            for check in self._due():
+                self._checks.start(check)
+                while not self._collect() and not self.stopping.is_set():
+                    time.sleep(0.1)
         if self._last is None:
             return []
         self._judge(self._last, at_once=True)
@@ -183,15 +185,15 @@ class Supervisor:
         if not delivered:
             self.progress.note(f"{channel}: an alert could not be delivered: {why}", "undelivered", logging.WARNING)
 
-    def _start_due(self) -> bool:
-        """Start the first check that is due; whether one was started."""
-        if self.journal.role != "active" or self._checks.running is not None:
-            return False
-        for check, every_s in self.settings.checks.items():
-            if due(every_s, self.ran.get(check), self.now()):
-                self._checks.start(check)
-                return True
-        return False
+    def _due(self) -> list[str]:
+        """Checks that must run now."""
+        return [name for name, every_s in self.settings.checks.items() if due(every_s, self.ran.get(name), self.now())]
+
+    def _start_due(self) -> None:
+        """Start the first check that is due, if none runs."""
+        waiting = self._due()
+        if waiting and self.journal.role == "active" and self._checks.running is None:
+            self._checks.start(waiting[0])
 
     def _collect(self) -> bool:
         """Take in the check that has ended, if one has."""

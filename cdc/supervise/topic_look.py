@@ -13,7 +13,7 @@ from cdc.errors import Unreachable
 from cdc.supervise.seen import TopicSeen
 from cdc.topic import HELD_S, End, ends
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 3.0
 _NOTHING_UNREAD = -1.0
 
 
