@@ -19,7 +19,7 @@ from connectors.errors import ConnectorError
 
 
 class Acting:
-    """Acts while the journal says that this supervisor may. ``restarts``: connector → what was tried; ``held``: those
+    """Acts while the journal says that this supervisor may. ``restarts``: connector → what was tried; ``left``: those
     that are left as they are, which has been said.
     """
 
@@ -28,7 +28,7 @@ class Acting:
     ) -> None:
         self._config, self._settings = config, settings
         self._journal, self._progress, self._metrics = journal, progress, metrics
-        self.held: set[str] = set()
+        self.left: set[str] = set()
         self.restarts: dict[str, Restarts] = {}
 
     def restart(self, seen: Seen) -> None:
@@ -36,7 +36,7 @@ class Acting:
         for name, connector in seen.connectors.items():
             tried = self.restarts.get(name, Restarts())
             if not connector.failed:
-                self.held.discard(name)
+                self.left.discard(name)
                 running = connector.running
                 self.restarts[name] = (
                     tried.seen_running(seen.at, self._settings.stable_s) if running else tried.seen_down()
@@ -45,7 +45,7 @@ class Acting:
             self.restarts[name] = tried = tried.seen_down()
             cause = data_loss(connector.traces)
             if cause is not None:
-                self._hold(connector, cause)
+                self._leave(connector, cause)
             elif tried.step(seen.at, self._settings.max_restarts) == "restart":
                 self._restart(connector, tried, seen.at)
 
@@ -81,14 +81,14 @@ class Acting:
             text = f"{name}: restart {tried.attempts + 1} was refused: {error}"
         self._progress.note(text, "restarted", logging.WARNING, connector=name, attempt=tried.attempts + 1)
 
-    def _hold(self, connector: ConnectorSeen, cause: str) -> None:
+    def _leave(self, connector: ConnectorSeen, cause: str) -> None:
         """Say once, here and in the log ``operations``, that it is left as it is."""
         name = connector.name
-        if name in self.held or not self._journal.record("connector-held", {"connector": name, "cause": cause}):
+        if name in self.left or not self._journal.record("connector-not-restarted", {"connector": name, "cause": cause}):
             return
-        self.held.add(name)
+        self.left.add(name)
         text = f"{name}: {cause}; not restarted: {_cause(connector)}"
-        self._progress.note(text, "held", logging.ERROR, connector=name, cause=cause)
+        self._progress.note(text, "not-restarted", logging.ERROR, connector=name, cause=cause)
 
 
 def _cause(connector: ConnectorSeen) -> str:

@@ -20,7 +20,7 @@ from cdc.supervise.checks import Ran, due
 from cdc.supervise.delivery import Delivery, channels
 from cdc.supervise.journal import Journal, alert_detail, check_detail
 from cdc.supervise.looking import PATIENCE_S, Looking
-from cdc.supervise.metrics import Metrics
+from cdc.supervise.metrics import Metrics, Sample
 from cdc.supervise.outlook import Outlook
 from cdc.supervise.rules import Known, findings
 from cdc.supervise.seen import Seen
@@ -155,7 +155,7 @@ class Supervisor:
             self.journal.lose()
             return
         self.acting.restarts = dict(memory.restarts)
-        self.acting.held = {
+        self.acting.left = {
             one.finding.about for one in memory.open.values() if one.finding.alert == "connector-data-loss"
         }
         self.book.remember(memory.open)
@@ -212,7 +212,7 @@ class Supervisor:
 
     def _show(self, seen: Seen, took_s: float) -> None:
         self._last = seen
-        own: list[sampling.Sample] = [
+        own: list[Sample] = [
             ("cdc_build_info", (version("cdc-audit"),), 1),
             ("cdc_supervise_active", (), float(self.journal.role == "active")),
             ("cdc_supervise_last_round_timestamp_seconds", (), seen.at),

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource  # as above
 from confluent_kafka.admin._listoffsets import OffsetSpec  # not re-exported for type checkers
 
 from cdc.errors import Unreachable
