@@ -43,9 +43,11 @@ class Acting:
                 )
                 continue
             self.restarts[name] = tried = tried.seen_down()
-            cause = data_loss(connector.traces)
+            cause = data_loss(connector, seen.sources.get(name))
             if cause is not None:
                 self._leave(connector, cause)
+            elif f"source/{name}" in seen.away:
+                continue  # whether its slot is there cannot be seen; and a restart would not reach the source either
             elif tried.step(seen.at, self._settings.max_restarts) == "restart":
                 self._restart(connector, tried, seen.at)
 
@@ -84,7 +86,9 @@ class Acting:
     def _leave(self, connector: ConnectorSeen, cause: str) -> None:
         """Say once, here and in the log ``operations``, that it is left as it is."""
         name = connector.name
-        if name in self.left or not self._journal.record("connector-not-restarted", {"connector": name, "cause": cause}):
+        if name in self.left:
+            return
+        if not self._journal.record("connector-not-restarted", {"connector": name, "cause": cause}):
             return
         self.left.add(name)
         text = f"{name}: {cause}; not restarted: {_cause(connector)}"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cdc.supervise.seen import ConnectorSeen, SourceSeen
+
 _DATA_LOSS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "slot-invalidated",
@@ -55,10 +57,24 @@ _DATA_LOSS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-def data_loss(traces: Iterable[str]) -> str | None:
-    """The stable word of the first cause after which nothing may be restarted; None: a restart may mend it."""
+def told_loss(traces: Iterable[str]) -> str | None:
+    """The stable word of the first cause of that kind that a trace tells."""
     for trace in traces:
         for code, pattern in _DATA_LOSS:
             if pattern.search(trace):
                 return code
     return None
+
+
+def data_loss(connector: ConnectorSeen, source: SourceSeen | None) -> str | None:
+    """Why nothing may be restarted, as a stable word; None: a restart may mend it.
+
+    The slot is asked too, not the trace alone: Debezium 3.7 tries for half an hour to open a slot that was invalidated,
+    without a word in its status, and makes a slot that is missing anew when it starts, if nothing came between.
+    """
+    if source is not None and source.slot is not None:
+        if not source.slot.present:
+            return "slot-missing"
+        if source.slot.lost:
+            return "slot-invalidated"
+    return told_loss(connector.traces)

@@ -32,7 +32,7 @@ def findings(seen: Seen, known: Known) -> list[Finding]:
     """Everything that is wrong."""
     found = [*_parts(seen)]
     for connector in seen.connectors.values():
-        found += _connector(connector, known, seen.at)
+        found += _connector(connector, known, seen)
     for source in seen.sources.values():
         if source.slot is not None:
             found += _slot(source.slot, seen, known)
@@ -51,7 +51,7 @@ def _parts(seen: Seen) -> Iterator[Finding]:
         yield Finding("part-unreachable", part, part, f"{part} does not answer: {why}", "cdc local status; cdc status")
 
 
-def _connector(connector: ConnectorSeen, known: Known, now: float) -> Iterator[Finding]:
+def _connector(connector: ConnectorSeen, known: Known, seen: Seen) -> Iterator[Finding]:
     name, tried = connector.name, known.restarts.get(connector.name, Restarts())
 
     def finding(alert: str, summary: str, hint: str) -> Finding:
@@ -59,7 +59,7 @@ def _connector(connector: ConnectorSeen, known: Known, now: float) -> Iterator[F
 
     if connector.failed:
         cause = known.told(connector.traces[0]) if connector.traces else "no trace"
-        lost = data_loss(connector.traces)
+        lost = data_loss(connector, seen.sources.get(name))
         if lost is not None:
             yield finding("connector-data-loss", f"{lost}; it is not restarted: {cause}", f"cdc stream show {name}")
         elif tried.attempts >= known.settings.max_restarts:
@@ -71,7 +71,7 @@ def _connector(connector: ConnectorSeen, known: Known, now: float) -> Iterator[F
     elif not connector.running:
         tasks = ", ".join(connector.tasks) or "none"
         yield finding("connector-not-running", f"{connector.state}, tasks: {tasks}", f"cdc connectors apply {name}")
-    if tried.flaps(now):
+    if tried.flaps(seen.at):
         hours = FLAPS_WITHIN_S / 3600
         yield finding("connector-flapping", f"{len(tried.times)} restarts in {hours:.0f} hours", "cdc connectors list")
 

@@ -28,7 +28,7 @@ def samples(seen: Seen, known: Known, firing: Iterable[Open], running: str | Non
         yield "cdc_up", (part,), float(part not in seen.away)
     yield from _firing(firing)
     for connector in seen.connectors.values():
-        yield from _connector(connector, known.restarts.get(connector.name, Restarts()))
+        yield from _connector(connector, seen, known.restarts.get(connector.name, Restarts()))
     for source in seen.sources.values():
         if source.slot is not None:
             yield from _slot(source.slot, known.outlook, known.settings)
@@ -61,13 +61,13 @@ def _one_of(name: str, labels: tuple[str, ...], words: Iterable[str], is_now: st
         yield name, (*labels, word), float(word == is_now)
 
 
-def _connector(connector: ConnectorSeen, tried: Restarts) -> Iterator[Sample]:
+def _connector(connector: ConnectorSeen, seen: Seen, tried: Restarts) -> Iterator[Sample]:
     name = connector.name
     yield from _one_of("cdc_connector_state", (name,), CONNECTOR_STATES, connector.state)
     for state in TASK_STATES:
         yield "cdc_connector_tasks", (name, state), connector.tasks.count(state)
     yield "cdc_connector_restart_attempts", (name,), tried.attempts
-    cause = data_loss(connector.traces) if connector.failed else None
+    cause = data_loss(connector, seen.sources.get(name)) if connector.failed else None
     if cause is not None:
         yield "cdc_connector_data_loss", (name, cause), 1
 
