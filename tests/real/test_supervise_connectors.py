@@ -80,18 +80,25 @@ class Watched:
     def fails(self) -> None:
         until(lambda: self.state() == {"FAILED"}, PATIENCE_S)
 
+    def slot_active(self) -> bool:
+        connection = psycopg2.connect(self.admin_dsn)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT coalesce(bool_or(active), false) FROM pg_replication_slots WHERE slot_name = %s",
+                (f"cdc_{self.name}",),
+            )
+            ((active,),) = cursor.fetchall()
+        connection.close()
+        return active
+
+    def runs(self) -> None:
+        """A task is RUNNING before Debezium has connected."""
+        until(lambda: self.client.status(self.name).running and self.slot_active(), PATIENCE_S)
+
     def stopped(self) -> None:
+        self.runs()
         self.client.stop(self.name)
-        active = "SELECT 1 / count(*) FROM (SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{}' AND active)) x"
-
-        def idle() -> bool:
-            try:
-                self.run(active.format(f"cdc_{self.name}"))
-            except psycopg2.errors.DivisionByZero:
-                return False
-            return True
-
-        until(idle, PATIENCE_S)
+        until(lambda: not self.client.status(self.name).tasks and not self.slot_active(), PATIENCE_S)
 
     def operations(self, act: str) -> list[dict[str, str]]:
         rows = self.warehouse.query(
@@ -188,7 +195,7 @@ def test_what_failed_is_restarted_later_and_later_and_runs_when_it_is_mended(wat
     watched.ahead_s += 121
     watched.supervisor.round()
     assert [each["attempt"] for each in watched.operations("connector-restarted")] == ["1", "2"]
-    until(lambda: watched.client.status(watched.name).running, PATIENCE_S)
+    watched.runs()
     watched.supervisor.round()
     found = watched.exported()
     assert found["cdc_connector_state", watched.name, "RUNNING"] == 1
@@ -198,7 +205,7 @@ def test_what_failed_is_restarted_later_and_later_and_runs_when_it_is_mended(wat
 
 def test_slot_topic_and_connector_are_exported(watched: Watched):
     watched.run("INSERT INTO shop.orders VALUES (1, 'hunter2')")
-    until(lambda: watched.client.status(watched.name).running, PATIENCE_S)
+    watched.runs()
     watched.start().round()
     found = watched.exported()
     slot = (f"cdc_{watched.name}", watched.name)
@@ -230,7 +237,7 @@ def test_a_slot_that_grows_is_forecast(watched: Watched):
     assert "slot-growing" in watched.told()
     watched.client.resume(watched.name)
     watched.warehouse.path.write_text(text)
-    until(lambda: watched.client.status(watched.name).running, PATIENCE_S)
+    watched.runs()
 
 
 def test_after_a_loss_of_data_nothing_is_restarted(watched: Watched):
