@@ -78,7 +78,7 @@ def _connector(connector: ConnectorSeen, known: Known, seen: Seen) -> Iterator[F
 
 def _slot(slot: SlotSeen, seen: Seen, known: Known) -> Iterator[Finding]:
     def finding(
-        alert: str, summary: str, hint: str = f"cdc connectors list; docs/operations.md, {slot.slot}"
+        alert: str, summary: str, hint: str = "cdc connectors list"
     ) -> Finding:
         return Finding(
             alert, slot.source, f"source/{slot.source}", f"slot {slot.slot} of {slot.source}: {summary}", hint
