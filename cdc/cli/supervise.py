@@ -97,7 +97,9 @@ def _definitions(configured: config.Config) -> Mapping[str, Definition]:
     found = {name: load(source.definition) for name, source in configured.sources.items()
              if name not in configured.unfinished}  # fmt: skip
     if not found:
-        raise NotFound(f"{configured.path}: no [sources.…] to supervise", hint="to add a database: cdc connectors init NAME")
+        raise NotFound(
+            f"{configured.path}: no [sources.…] to supervise", hint="to add a database: cdc connectors init NAME"
+        )
     return found
 
 

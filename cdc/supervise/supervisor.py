@@ -107,10 +107,10 @@ class Supervisor:
     def round(self, *, at_once: bool = False) -> None:
         """Look at everything, act on it, tell what is new."""
         began = time.monotonic()
-        self._take_role()
         seen = self._looking.look()
         if self.stopping.is_set():
             return
+        self._take_role()  # now, not before a look in which this process may have been stopped for an hour
         self._outlook.update(seen, self.settings)
         self.acting.restart(seen)
         self.acting.cut_ahead(seen)
