@@ -1,9 +1,9 @@
 """The configuration file, read once by the command line and handed down as frozen settings.
 
-Nothing else reads the environment. Order of look-up: ``--config``, ``$CDC_CONFIG``, ``./cdc.toml``,
-``./.cdc/cdc.toml``. Sources are in that file, and in files beside it: ``sources/NAME/source.toml`` holds the table
-``[sources.NAME]`` of one source, its relative paths counted from its own folder. ``cdc connectors init`` writes such
-files; ``cdc local up``, which writes ``cdc.toml`` anew, leaves them alone.
+Nothing else reads the environment, but for the secret that ``[supervise]`` names. Order of look-up: ``--config``,
+``$CDC_CONFIG``, ``./cdc.toml``, ``./.cdc/cdc.toml``. Sources are in that file, and in files beside it:
+``sources/NAME/source.toml`` holds the table ``[sources.NAME]`` of one source, its relative paths counted from its own
+folder. ``cdc connectors init`` writes such files; ``cdc local up``, which writes ``cdc.toml`` anew, leaves them alone.
 
 A text may stand elsewhere: ``dsn = { file = "/run/secrets/warehouse" }`` or ``{ env = "WAREHOUSE_DSN" }``.
 """
@@ -62,6 +62,8 @@ class Config:
     privacy_admin_dsn: str = field(repr=False)
     keyring: Path
     sources: Mapping[str, SourceConfig]
+    supervise: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The table ``[supervise]`` as it stands; ``cdc.supervise.settings`` reads it."""
 
     @property
     def state(self) -> Path:
@@ -128,7 +130,7 @@ def load(explicit: Path | None = None, context: str | None = None) -> Config:
     """
     path = find(explicit).absolute()
     table = _read(path)
-    table.only("kafka", "connect", "warehouse", "privacy", "keyring", "sources")
+    table.only("kafka", "connect", "warehouse", "privacy", "keyring", "sources", "supervise")
     warehouse, privacy = table.table("warehouse"), table.table("privacy")
     warehouse.only("dsn", "admin_dsn", "auditor_dsn")
     privacy.only("dsn", "admin_dsn")
@@ -146,6 +148,7 @@ def load(explicit: Path | None = None, context: str | None = None) -> Config:
         privacy_admin_dsn=privacy.dsn("admin_dsn", fallback="dsn"),
         keyring=keyring.file("path"),
         sources=_sources(table),
+        supervise=table.table("supervise").raw if "supervise" in table.raw else {},
     )
 
 

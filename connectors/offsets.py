@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors import redact
-from connectors.apply import POLL_S, STEADY_S, Report
 from connectors.client import ConnectClient
 from connectors.errors import Conflict, ConnectorError, Rejected, TaskFailed, Unreachable
 from connectors.model import ConnectorStatus
+from connectors.waiting import POLL_S, STEADY_S, Report
 
 _SNAPSHOT = "incremental_snapshot_"
 _COLLECTIONS, _CORRELATION = f"{_SNAPSHOT}collections", f"{_SNAPSHOT}correlation_id"

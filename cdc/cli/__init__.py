@@ -21,6 +21,7 @@ NOUNS = {
     "local": ("cdc.cli.local:local", "Start and stop the native stack: PostgreSQL, Kafka, Kafka Connect."),
     "replicate": ("cdc.cli.replicate:replicate", "Run the replicator: from Kafka into the warehouse's log and tables."),
     "stream": ("cdc.cli.stream:stream", "Show why a stream halted, and go on after it."),
+    "supervise": ("cdc.cli.supervise:supervise", "Watch everything that runs: restart, verify, forecast, page."),
     "status": ("cdc.cli.status:status", "Show where each stream stands, and through which commit it is complete."),
     "check": ("cdc.cli.check:check", "Look at every part for what could lose or change evidence."),
     "rebuild": ("cdc.cli.rebuild:rebuild", "Fold a table's current state anew from its history; the stream goes on."),

@@ -32,6 +32,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc replicate trading --until-caught-up", "end when the topic is in the warehouse"),
         ("cdc replicate --log-format json", "a JSON object a line, for a log collector"),
     ),
+    "cdc supervise": (
+        ("cdc supervise", "beside the workers, always on; metrics at 127.0.0.1:9464"),
+        ("cdc supervise --listen 0.0.0.0:9464 --log-format json", "for Prometheus elsewhere, and a log collector"),
+        ("cdc supervise --once --output json", "out of cron: what is wrong now; exit code 6 when something is"),
+    ),
     "cdc status": (
         ("cdc status", "owner, position, lag, complete through"),
         ("cdc status --watch --every 5", "again every 5 seconds, with rates"),
@@ -121,7 +126,6 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc connectors explain --definition staging.yaml --output json", "of a file that is no source yet"),
     ),
     "cdc connectors schema": (("cdc connectors schema > definition.schema.json", "for an editor"),),
-    "cdc connectors list": (("cdc connectors list", "what runs, what failed and why, what is absent"),),
     "cdc connectors snapshot plan": (
         ("cdc connectors snapshot plan trading public.orders", "rows, bytes, time; changes nothing"),
         ("cdc connectors snapshot plan trading", "of all tables that have a key"),
