@@ -18,7 +18,7 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/kubernetes"
 EXAMPLE = FOLDER / "overlays/example"
-VERSION = "1.32"
+VERSION = "1.34"
 CUSTOM = {"ServiceMonitor"}
 """Of the Prometheus operator: not in Kubernetes' schemas."""
 KNOWN = {"apiVersion", "kind", "resources", "components", "nameSuffix", "namespace", "labels", "images", "patches"}
@@ -37,20 +37,25 @@ def built(folder: Path) -> list[Manifest]:
     for patch in kustomization.get("patches", ()):
         for manifest in found:
             if manifest["kind"] == patch["target"]["kind"] and manifest["metadata"]["name"] == patch["target"]["name"]:
-                for change in yaml.safe_load(patch["patch"]):
-                    assert change["op"] == "replace"
-                    *way, last = (int(step) if step.isdigit() else step for step in change["path"].split("/")[1:])
-                    place: Any = manifest
-                    for step in way:
-                        place = place[step]
-                    assert last in place
-                    place[last] = change["value"]
+                for operation in yaml.safe_load(patch["patch"]):
+                    replace(manifest, operation)
     for manifest in found:
-        change(manifest, kustomization)
+        transform(manifest, kustomization)
     return found
 
 
-def change(manifest: Manifest, kustomization: Manifest) -> None:
+def replace(manifest: Manifest, operation: Manifest) -> None:
+    """JSON patch (RFC 6902), `replace` alone."""
+    assert operation["op"] == "replace"
+    *way, last = (int(step) if step.isdigit() else step for step in operation["path"].split("/")[1:])
+    place: Any = manifest
+    for step in way:
+        place = place[step]
+    assert last in place
+    place[last] = operation["value"]
+
+
+def transform(manifest: Manifest, kustomization: Manifest) -> None:
     manifest["metadata"]["name"] += kustomization.get("nameSuffix", "")
     if "namespace" in kustomization and manifest["kind"] != "Namespace":
         manifest["metadata"]["namespace"] = kustomization["namespace"]
