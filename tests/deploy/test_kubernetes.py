@@ -110,7 +110,8 @@ def test_each_source_has_its_owner_and_its_spare_and_one_may_always_be_drained()
     for source in ("trading", "portfolio"):
         (deployment,) = (each for each in BUILT if called(each) == f"Deployment-replicate-{source}")
         (budget,) = (each for each in BUILT if called(each) == f"PodDisruptionBudget-replicate-{source}")
-        assert deployment["spec"]["replicas"] == 2 and budget["spec"]["minAvailable"] == 1
+        assert deployment["spec"]["replicas"] == 2
+        assert budget["spec"]["minAvailable"] == 1
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         for selector in (deployment["spec"]["selector"], budget["spec"]["selector"]):
             assert selector["matchLabels"].items() <= labels.items()
@@ -123,7 +124,8 @@ def test_each_source_has_its_owner_and_its_spare_and_one_may_always_be_drained()
 def test_pods_are_restricted(manifest):
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/, "Restricted", and more."""
     pod = manifest["spec"]["template"]["spec"]
-    assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
     assert not any(pod.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC"))
@@ -131,7 +133,11 @@ def test_pods_are_restricted(manifest):
     assert kinds <= {"secret", "projected", "emptyDir", "configMap"}
     for container in containers(manifest):
         context = container["securityContext"]
-        assert context == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        assert context == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
         assert set(container["resources"]["limits"]) == set(container["resources"]["requests"]) == {"cpu", "memory"}
         assert re.fullmatch(r"registry\.example\.com/cdc-audit:\d+\.\d+\.\d+", container["image"])
         mounted = {mount["name"] for mount in container["volumeMounts"]}
@@ -142,7 +148,8 @@ def test_what_runs_on_is_probed():
     for manifest in PODS:
         if manifest["kind"] == "Deployment":
             (container,) = manifest["spec"]["template"]["spec"]["containers"]
-            assert container["startupProbe"] and container["livenessProbe"]
+            assert container["startupProbe"]
+            assert container["livenessProbe"]
 
 
 def test_no_secret_is_in_the_manifests():
@@ -161,6 +168,7 @@ def test_nobody_is_reached_but_the_supervisor():
     everybody = policies["cdc"]["podSelector"]["matchLabels"].items()
     for manifest in PODS:
         assert everybody <= manifest["spec"]["template"]["metadata"]["labels"].items()
-    assert policies["cdc"]["ingress"] == [] and set(policies["cdc"]["policyTypes"]) == {"Ingress", "Egress"}
+    assert policies["cdc"]["ingress"] == []
+    assert set(policies["cdc"]["policyTypes"]) == {"Ingress", "Egress"}
     (rule,) = policies["supervisor"]["ingress"]
     assert [port["port"] for port in rule["ports"]] == [9464]

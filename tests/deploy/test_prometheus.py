@@ -51,7 +51,8 @@ def test_every_rule_is_tested_to_fire_and_to_keep_quiet():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_every_alert_names_a_section_of_the_operations_page(rule):
     file, _, anchor = rule["annotations"]["runbook"].partition("#")
-    assert file == "docs/operations.md" and anchor in anchors(OPERATIONS)
+    assert file == "docs/operations.md"
+    assert anchor in anchors(OPERATIONS)
     assert rule["labels"]["severity"] in {"page", "warning"}
     section = OPERATIONS.partition("\n## Alert rules\n")[2].partition("\n## ")[0]
     assert re.search(rf"^\| `{rule['alert']}` \|", section, re.MULTILINE), "it is not in the table of alert rules"
@@ -76,11 +77,14 @@ def names(expression: str) -> set[str]:
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_dashboards_are_whole(path):
     board = json.loads(path.read_text())
-    assert board["uid"] and board["title"] and board["schemaVersion"] >= 39
+    assert board["uid"]
+    assert board["title"]
+    assert board["schemaVersion"] >= 39
     ids = [panel["id"] for panel in board["panels"]]
     assert len(set(ids)) == len(ids)
     asked = [expression for panel in board["panels"] for expression in expressions(panel)]
-    assert asked and all(names(expression) for expression in asked)
+    assert asked
+    assert all(names(expression) for expression in asked)
     placed = {(p["gridPos"]["x"], p["gridPos"]["y"]) for p in board["panels"]}
     assert len(placed) == len(ids)
 
@@ -89,7 +93,11 @@ def test_dashboards_are_whole(path):
 def test_dashboards_ask_what_prometheus_can_parse(path, tmp_path):
     board = json.loads(path.read_text())
     asked = [re.sub(r"\$__rate_interval", "5m", each) for panel in board["panels"] for each in expressions(panel)]
-    rules = {"groups": [{"name": "parsed", "rules": [{"record": f"parsed:{n}", "expr": each} for n, each in enumerate(asked)]}]}
+    rules = {
+        "groups": [
+            {"name": "parsed", "rules": [{"record": f"parsed:{n}", "expr": each} for n, each in enumerate(asked)]}
+        ]
+    }
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules))
     promtool("check", "rules", str(tmp_path / "rules.yml"))
 

@@ -44,10 +44,13 @@ def test_systemd_finds_nothing_wrong(analyze, unit):
 def test_little_is_exposed(analyze, unit):
     said = analyze("security", unit, "--offline=true", "--no-pager")
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
-    assert found and float(found[1]) <= MOST_EXPOSED
+    assert found
+    assert float(found[1]) <= MOST_EXPOSED
 
 
 def test_a_worker_that_needs_a_person_is_not_started_again():
     text = (FOLDER / "cdc-replicate@.service").read_text()
     assert "Restart=on-failure" in text
-    assert "RestartPreventExitStatus=1 2 3 4\n" in text  # 5, unreachable, and a signal are left (docs/operations.md, Run)
+    assert (
+        "RestartPreventExitStatus=1 2 3 4\n" in text
+    )  # 5, unreachable, and a signal are left (docs/operations.md, Run)
