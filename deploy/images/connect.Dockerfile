@@ -3,6 +3,7 @@
 #
 #   docker build -f deploy/images/connect.Dockerfile --target connect -t cdc-connect:3.7.0 .
 #
+# The jars stay in a cache of the builder (checked again each time), so that another constraint does not fetch them anew.
 # A Maven repository of your own: `--secret id=jgo,src=$HOME/.config/jgo.conf` (BuildKit).
 ARG DEBIAN=debian:bookworm-slim
 
@@ -20,7 +21,8 @@ COPY cdc/local/__init__.py cdc/local/artifacts.py cdc/local/part.py cdc/local/pr
 COPY connectors/__init__.py connectors/
 COPY connectors/runtime connectors/runtime/
 COPY deploy/images/jars.py deploy/images/
-RUN --mount=type=secret,id=jgo,target=/root/.config/jgo.conf PYTHONPATH=/src /opt/fetch/bin/python deploy/images/jars.py /jars
+RUN --mount=type=secret,id=jgo,target=/root/.config/jgo.conf --mount=type=cache,target=/root/.cache/cdc-audit \
+    PYTHONPATH=/src /opt/fetch/bin/python deploy/images/jars.py /jars
 
 FROM ${DEBIAN} AS java
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl openjdk-17-jre-headless && rm -rf /var/lib/apt/lists/* \
