@@ -12,8 +12,9 @@ ALTER ROLE cdc_owner      PASSWORD :'owner';
 ALTER ROLE cdc_replicator PASSWORD :'replicator';
 ALTER ROLE cdc_auditor    PASSWORD :'auditor';
 ALTER ROLE cdc_privacy    PASSWORD :'privacy';
--- A spare ends the connection of an owner that has stopped (pipeline.end_owner, a definer function of cdc_owner's).
-GRANT pg_signal_backend TO cdc_owner;
+-- A spare ends the connection of an owner that has stopped: pipeline.end_owner, a definer function of cdc_owner's, finds that
+-- connection by its start in pg_stat_activity, which hides other roles' from whoever lacks the first of these.
+GRANT pg_read_all_stats, pg_signal_backend TO cdc_owner;
 
 SELECT format('CREATE DATABASE %I OWNER cdc_owner', name)
   FROM unnest(ARRAY['warehouse', 'privacy']) AS name

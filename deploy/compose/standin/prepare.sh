@@ -1,7 +1,7 @@
 #!/bin/bash
-# What stands in for Docker Hub, on Debian as root: an engine of its own under DIRECTORY, Compose v2 built from its Go module, and the two base
-# images `debian:bookworm-slim` (debootstrap) and `rust:1.95-slim-bookworm` (this machine's toolchain). Prints what to export. Stop the
-# engine with `kill $(cat DIRECTORY/docker.pid)`; then DIRECTORY may be deleted.
+# What stands in for Docker Hub, on Debian as root: an engine of its own under DIRECTORY, Compose v2 built from its Go module, the base image
+# `debian:bookworm-slim` (debootstrap), and all images built on it. With KERNEL=native also `rust:1.95-slim-bookworm` (this machine's toolchain).
+# Repeat it after whatever broke off. Prints what to export. Stop the engine with `kill $(cat DIRECTORY/docker.pid)`; then DIRECTORY may be deleted.
 #
 #   bash deploy/compose/standin/prepare.sh DIRECTORY
 set -euo pipefail
@@ -20,6 +20,8 @@ if ! command -v dockerd > /dev/null || ! command -v debootstrap > /dev/null; the
 fi
 say "engine: $(dockerd --version)"
 
+# Debian's client builds with BuildKit by itself; a newer one before it in the path would want buildx.
+export PATH=/usr/bin:$PATH
 export DOCKER_HOST=unix://$directory/docker.sock DOCKER_CONFIG=$directory/config DOCKER_BUILDKIT=1
 if ! docker info > /dev/null 2>&1; then
     setsid dockerd --host "$DOCKER_HOST" --data-root "$directory/data" --exec-root "$directory/exec" --pidfile "$directory/docker.pid" \
@@ -50,7 +52,8 @@ if ! docker image inspect debian:bookworm-slim > /dev/null 2>&1; then
     mkdir -p "$root/usr/local/share/ca-certificates" && cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
     tar -C "$root" --exclude=./var/cache/apt/archives/*.deb -c . | docker import - debian:bookworm-slim > /dev/null
 fi
-if ! docker image inspect rust:1.95-slim-bookworm > /dev/null 2>&1; then
+kernel=${KERNEL:-python}
+if [ "$kernel" = native ] && ! docker image inspect rust:1.95-slim-bookworm > /dev/null 2>&1; then
     toolchain=$(dirname "$(dirname "$(rustup which cargo)")")
     tar -C "$toolchain" --exclude=./share -c . > "$directory/rust.tar"
     docker build -q --network host -t rust:1.95-slim-bookworm -f - "$directory" > /dev/null <<'DOCKERFILE'
@@ -60,5 +63,13 @@ ADD rust.tar /usr/local
 DOCKERFILE
     rm "$directory/rust.tar"
 fi
-say "base images: $(docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | tr '\n' ';')"
-printf 'export DOCKER_HOST=%s DOCKER_CONFIG=%s DOCKER_BUILDKIT=1 COMPOSE_FILE=docker-compose.yml:deploy/compose/standin.yml\n' "$DOCKER_HOST" "$DOCKER_CONFIG"
+build() { docker build --quiet --network host --build-arg PIP_INDEX_URL --build-arg PIP_FIND_LINKS --build-arg PIP_CERT --build-arg CURL_CA_BUNDLE \
+    --build-arg CARGO_HTTP_CAINFO --build-arg "KERNEL=$kernel" "$@" > /dev/null 2>> "$directory/build.log"; }
+cd "$(dirname "$0")/../../.."
+build -f deploy/images/connect.Dockerfile --target kafka -t cdc-kafka:4.3.1 .
+build -f deploy/images/connect.Dockerfile --target connect -t cdc-connect:3.7.0 .
+build -f deploy/images/cdc.Dockerfile -t cdc-audit:0.1.0 .
+build -f deploy/compose/standin/postgres.Dockerfile -t standin-postgres:18.4 .
+build -f deploy/compose/standin/prometheus.Dockerfile -t standin-prometheus:debian deploy/compose/standin
+say "images: $(docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | tr '\n' ';')"
+printf 'export PATH=/usr/bin:$PATH DOCKER_HOST=%s DOCKER_CONFIG=%s DOCKER_BUILDKIT=1 COMPOSE_FILE=docker-compose.yml:deploy/compose/standin.yml\n' "$DOCKER_HOST" "$DOCKER_CONFIG"
