@@ -64,6 +64,7 @@ class Replicator:
         topic = describe(self._settings.kafka, self._settings.topic)
         failures = 0
         while not self._stop.is_set():
+            self._progress.alive()
             began = time.monotonic()
             try:
                 self._own_and_replicate(topic)
@@ -133,6 +134,7 @@ class Replicator:
         lease.register(connection, self._settings.log, topic.name, topic.id)
         told = ""
         while not self._stop.is_set():
+            self._progress.alive()
             taken = lease.try_take(connection, self._settings.log)
             if isinstance(taken, Ownership):
                 return taken

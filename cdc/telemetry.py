@@ -12,9 +12,14 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, TextIO, TypeAlias
 
 from cdc.batch import Batch
+from cdc.errors import ConfigError
+
+ALIVE_S = 1.0
+"""Seconds between two touches of the file that says that a worker's loop goes round, at least."""
 
 Form: TypeAlias = Literal["text", "json"]
 Coordinate: TypeAlias = str | int | float | None
@@ -23,7 +28,7 @@ Coordinate: TypeAlias = str | int | float | None
 class Progress:
     """Lines on standard error: notes at once, the stream's state every ``every_s`` seconds when something moved.
 
-    ``topic``: of the stream; stands beside an offset in JSON.
+    ``topic``: of the stream; stands beside an offset in JSON. ``alive_file``: touched by :meth:`alive`.
     """
 
     def __init__(
@@ -34,8 +39,11 @@ class Progress:
         form: Form = "text",
         every_s: float = 5.0,
         out: TextIO | None = None,
+        alive_file: Path | None = None,
     ) -> None:
         self._log = log
+        self._alive_file = alive_file
+        self._alive_at = 0.0
         self._topic = topic
         self._every_s = every_s
         self._logger = logging.Logger(f"cdc.{log}")  # noqa: LOG001 - of its own: no root, no handler of another's
@@ -70,8 +78,27 @@ class Progress:
         self._records += batch.records
         self._last = batch
 
+    def alive(self) -> None:
+        """Called often, whatever the worker does: touches the file by which a container's health check sees that the
+        loop goes round, once a second at most.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        now = time.monotonic()
+        if self._alive_file is None or (self._alive_at and now - self._alive_at < ALIVE_S):
+            return
+        self._alive_at = now
+        try:
+            self._alive_file.touch()
+        except OSError as error:
+            raise ConfigError(
+                f"--alive-file {self._alive_file}: {error.strerror}", hint="name a file that this user may write"
+            ) from None
+
     def beat(self, lag: int | None) -> None:
         """Called often; prints when it is time and something moved. ``lag`` is in records."""
+        self.alive()
         now = time.monotonic()
         if now - self._told_at < self._every_s or self._records == self._told_records or self._last is None:
             return

@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc replicate trading", "one source; a second one stands by as a spare"),
         ("cdc replicate trading --until-caught-up", "end when the topic is in the warehouse"),
         ("cdc replicate --log-format json", "a JSON object a line, for a log collector"),
+        ("cdc replicate trading --alive-file /tmp/alive", "in a container: a file that is young while the loop runs"),
     ),
     "cdc supervise": (
         ("cdc supervise", "beside the workers, always on; metrics at 127.0.0.1:9464"),

@@ -55,8 +55,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="Lines of the log on standard error: for people, or one JSON object a line.",
 )
+@click.option(
+    "--alive-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Touch this file while the worker's loop goes round, for a container's health check. Needs SOURCE.",
+)
 def replicate(
-    source: str | None, path: Path | None, until_caught_up: bool, batch_records: int, quarantine_limit: int, form: Form
+    source: str | None,
+    path: Path | None,
+    until_caught_up: bool,
+    batch_records: int,
+    quarantine_limit: int,
+    form: Form,
+    alive_file: Path | None,
 ) -> None:
     """Replicate SOURCE: Kafka → decode → protect → one commit per batch. Without SOURCE: all sources, a process each.
 
@@ -65,8 +76,10 @@ def replicate(
     """
     settings = config.load(path)
     if source is None:
+        if alive_file is not None:
+            raise click.UsageError("--alive-file is of one worker: name the source.")
         sys.exit(_all(settings, until_caught_up, batch_records, quarantine_limit, form))
-    _one(settings, settings.source(source), until_caught_up, batch_records, quarantine_limit, form)
+    _one(settings, settings.source(source), until_caught_up, batch_records, quarantine_limit, form, alive_file)
 
 
 def worker_settings(settings: Config, source: SourceConfig, *, until_caught_up: bool, batch_records: int) -> Settings:
@@ -134,10 +147,11 @@ def _one(
     batch_records: int,
     quarantine_limit: int,
     form: Form,
+    alive_file: Path | None,
 ) -> None:
     from cdc.telemetry import Progress
 
-    progress = Progress(source.name, topic=source.topic, form=form)
+    progress = Progress(source.name, topic=source.topic, form=form, alive_file=alive_file)
     try:
         needed = worker_settings(settings, source, until_caught_up=until_caught_up, batch_records=batch_records)
         _run(replace(needed, quarantine_limit=quarantine_limit), progress)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
 from cdc import telemetry
+from cdc.errors import ConfigError
 from cdc.telemetry import Progress, instant
 from tests.builders import ORDERS, Feed, Worker
 
@@ -56,3 +58,26 @@ def _more(worker, feed):
     feed.heartbeat()
     worker.read(feed.records[at:])
     return worker.batch()
+
+
+def test_a_file_is_young_while_the_loop_goes_round(monkeypatch, tmp_path):
+    """What a container's health check looks at: touched once a second, also when nothing moves."""
+    now, alive = [100.0], tmp_path / "alive"
+    monkeypatch.setattr(telemetry.time, "monotonic", lambda: now[0])
+    progress = Progress("trading", out=io.StringIO(), alive_file=alive)
+    assert not alive.exists()
+    progress.alive()
+    assert alive.exists()
+    os.utime(alive, (1, 1))
+    now[0] += 0.5
+    progress.beat(None)
+    assert alive.stat().st_mtime == 1
+    now[0] += 1
+    progress.beat(None)
+    assert alive.stat().st_mtime > 1
+
+
+def test_a_file_that_cannot_be_written_ends_the_worker_with_its_name(tmp_path):
+    progress = Progress("trading", out=io.StringIO(), alive_file=tmp_path / "missing" / "alive")
+    with pytest.raises(ConfigError, match=r"--alive-file .*missing/alive"):
+        progress.alive()
