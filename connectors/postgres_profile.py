@@ -83,6 +83,12 @@ def _captured(definition: Definition) -> Settings:
         "snapshot.isolation.mode": Setting(
             "repeatable_read", "the exported snapshot of the slot: exactly what was committed before it"
         ),
+        "snapshot.locking.mode": Setting(
+            "shared",
+            "ACCESS SHARE on all tables until all are read: one that is truncated or rewritten before it is read would"
+            " read as empty",
+        ),
+        "snapshot.lock.timeout.ms": Setting("10000", "so long each of them is waited for; then the task fails"),
         "snapshot.max.threads": Setting("1", "a parallel snapshot is not consistent across its connections (dbz#2330)"),
         **signals(definition, SIGNAL),
     }

@@ -1,8 +1,12 @@
-"""Which tables a PostgreSQL database has now, and which of their columns have a default."""
+"""Which tables a PostgreSQL database has now, which of their columns have a default, and how many rows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import psycopg2
+from psycopg2 import sql
 
 from connectors.errors import ConnectorError
 from connectors.inventory import opened
@@ -38,3 +42,28 @@ def standing(dsn: str, name: str) -> dict[tuple[str, str], dict[str, bool]]:
             raise ConnectorError(
                 f"the catalog of {name} cannot be read: SQLSTATE {error.pgcode}", hint="the server's log says more"
             ) from None
+
+
+@contextmanager
+def counting(dsn: str, name: str) -> Iterator[Callable[[tuple[str, str]], int]]:
+    """Counts rows of tables, given by schema and name, through one connection.
+
+    Raises:
+        AddressError, Unreachable: as :func:`connectors.inventory.opened` says.
+        ConnectorError: a table cannot be read (by the function).
+    """
+    with opened(dsn, f"the source database of {name}") as connection:
+        connection.set_session(readonly=True, autocommit=True)
+
+        def count(place: tuple[str, str]) -> int:
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '5s'")
+                    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*place)))
+                    row = cursor.fetchone()
+            except psycopg2.Error as error:
+                where = ".".join(place)
+                raise ConnectorError(f"{where} of {name} cannot be counted: SQLSTATE {error.pgcode}") from None
+            return int(row[0]) if row is not None else 0
+
+        yield count

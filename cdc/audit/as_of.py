@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cdc.audit.entries import read
@@ -28,6 +28,17 @@ SELECT max(e.seq) FROM audit.entry e
  WHERE e.log = %(log)s AND e.table_name = %(table)s AND e.row_key IS NULL AND e.kind = 'truncate' AND e.seq <= %(seq)s
    AND NOT audit.is_replay(e.entry)
 """
+# A re-snapshot has written each row that is there, under the key of its time.
+_READ_ANEW = """
+SELECT max(started) FROM audit.read_anew(%(log)s)
+ WHERE completed <= %(seq)s AND audit.debezium_name(%(table)s) = ANY(tables)
+"""
+_UNDER_ANOTHER = """
+SELECT 1 FROM audit.entry e
+ WHERE e.log = %(log)s AND e.table_name = %(table)s AND e.kind = 'change' AND e.seq > %(gone)s AND e.seq <= %(seq)s
+   AND NOT audit.is_replay(e.entry) AND audit.readable(e.entry) ->> 'schema' = ANY(%(schemas)s) LIMIT 1
+"""
+_ORDERED = "SELECT ordered_at FROM audit.entry WHERE log = %(log)s AND seq = %(seq)s"
 _RANGE = "e.log = %(log)s AND e.table_name = %(table)s AND e.seq > %(gone)s AND e.seq <= %(seq)s"
 # A replay and a row without a key have no version; the newest version of a row is the row.
 _KEYED = f"""
@@ -55,7 +66,8 @@ _ONE_SPELLING = frozenset({"text", "smallint", "integer", "bigint", "uuid", "boo
 class Moment:
     """What an instant became. ``requested`` is None for *now*; all instants in ns since 1970.
 
-    ``beyond``: later than the source commit through which the log is complete.
+    ``beyond``: later than the source commit through which the log is complete. ``since``: seq before which entries of
+    the table do not count: they are under another key, and what is there has been written since. -1: all count.
     """
 
     requested: int | None
@@ -64,6 +76,7 @@ class Moment:
     committed_at: int | None
     ordered_at: int
     beyond: bool
+    since: int = -1
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -107,27 +120,50 @@ def resolve(reading: Reading, table: Table, at: int | None) -> Moment:
     return Moment(at, seq, transaction, committed_at, ordered_at, at is None or complete_at is None or at > complete_at)
 
 
-def version_at(reading: Reading, table: Table, described: list[TableVersion], moment: Moment) -> TableVersion | None:
-    """The table version that rows have at the moment; None before the table's first row.
+def version_at(
+    reading: Reading, table: Table, described: list[TableVersion], moment: Moment
+) -> tuple[TableVersion | None, Moment]:
+    """The table version that rows have at the moment, None before the table's first row; and the moment, with
+    ``since`` where the table had another key before.
 
     Raises:
-        Conflict: its key was another one before, so that rows from before and since cannot be told apart.
+        Conflict: rows from before its key changed may be there, and cannot be told from those of since; says through
+            which instant it can be answered.
     """
     newest = in_force(reading, table, described, moment.seq)
-    other = [each for each in described if newest and each.seq <= moment.seq and each.key != newest.key]
-    if newest and other and _truncated(reading, table, moment) < max(newest.seq, *(each.seq for each in other)):
-        raise Conflict(
-            f"the key of {table.title} changed with entry {max(newest.seq, other[-1].seq):,}:"
-            " rows from before and since cannot be matched",
-            hint="ask for an instant before that, or for rows with cdc audit history",
-        )
-    return newest
+    others = [each.schema for each in described if newest and each.seq <= moment.seq and each.key != newest.key]
+    if newest is None or not others:
+        return newest, moment
+    wanted: dict[str, object] = {"log": table.log, "table": table.name, "seq": moment.seq, "schemas": others}
+    gone = _truncated(reading, table, moment)
+    if newest.key:  # copies of rows without a key are counted from the beginning
+        row = reading.one(_READ_ANEW, wanted)
+        gone = max(gone, -1 if row is None or row[0] is None else int(row[0]))
+    if reading.one(_UNDER_ANOTHER, {**wanted, "gone": gone}):
+        raise _unmatched(reading, table, described)
+    return newest, replace(moment, since=gone)
+
+
+def _unmatched(reading: Reading, table: Table, described: list[TableVersion]) -> Conflict:
+    """Why rows from before and since a change of the key cannot be matched, and the instant until which there is an
+    answer: the last microsecond before the first change under another key than the first.
+    """
+    changed = min(each.seq for each in described if each.key != described[0].key)
+    row = reading.one(_ORDERED, {"log": table.log, "seq": changed})
+    last = shown((int(row[0] if row else 0) - 1) // 1000 * 1000)
+    name = shlex.quote(table.title)
+    return Conflict(
+        f"the key of {table.title} changed with entry {changed:,}: rows from before and since cannot be matched;"
+        f" there is an answer through {last}, and from when the table is truncated or read anew",
+        hint=f"cdc audit as-of {name} --at {last}, or cdc stream rebaseline {shlex.quote(table.log)}"
+        f" {shlex.quote(table.name)} --reason '…' for instants after it",
+    )
 
 
 def rows(reading: Reading, table: Table, version: TableVersion, moment: Moment, where: Compiled) -> Iterator[HeldRow]:
     """The rows that were there, ordered by row key (as text, bytewise)."""
     wanted: dict[str, object] = {"log": table.log, "table": table.name, "seq": moment.seq, **where.parameters}
-    wanted["gone"] = _truncated(reading, table, moment)
+    wanted["gone"] = max(moment.since, _truncated(reading, table, moment))
     only = ""
     key = _row_key(version, where)
     if key is not None:

@@ -8,6 +8,7 @@ from cdc.config import SourceConfig
 from cdc.entry import qualified_name
 from cdc.errors import ConfigError
 from cdc.values.catalog import state_type
+from cdc.values.mariadb_catalog import state_type as maria_state_type
 from connectors import definition, inventory, mariadb_check, mariadb_inventory, proposal
 from connectors.definition import Definition
 from connectors.errors import SourceUnfit, Unreachable
@@ -69,8 +70,13 @@ def _of_mariadb(source: SourceConfig, described: Definition, places: Sequence[st
             if place is places[-1]:
                 raise
             continue
-        return tuple(_described(r.schema, r.name, map(_column, r.columns), r.key, r.foreign_keys) for r in found)
+        return tuple(_of_relation(relation) for relation in found)
     raise AssertionError  # there is a place, and the last one raises
+
+
+def _of_relation(relation: mariadb_inventory.Relation) -> Table:
+    columns = [_column(column, maria_state_type(column.type)) for column in relation.columns]
+    return _described(relation.schema, relation.name, columns, relation.key, relation.foreign_keys)
 
 
 def _table(relation: Relation) -> Table:
@@ -80,7 +86,7 @@ def _table(relation: Relation) -> Table:
     return _described(*names, columns, key.columns if key else (), relation.foreign_keys)
 
 
-def _column(column: inventory.Column, state: str = "") -> Column:
+def _column(column: inventory.Column, state: str) -> Column:
     return Column(column.name, column.type, column.base, column.enum, column.array, column.automatic, state)
 
 

@@ -177,7 +177,12 @@ _LIMITS = {
         fidelity="limit",
         note=_ZERO + "; in a snapshot 5 to 14 October 1582 arrive ten days later",
     ),
-    "TIMESTAMP": Typing("timestamptz", texts.iso, fidelity="limit", note=_ZERO),
+    "TIMESTAMP": Typing(
+        "timestamptz",
+        texts.iso,
+        fidelity="limit",
+        note="a zero timestamp arrives as 1970-01-01, from a snapshot as NULL where that is allowed",
+    ),
     **dict.fromkeys(
         _BOOLEANS, Typing("smallint", fidelity="limit", note="in a table made while captured all but 0 arrives as 1")
     ),

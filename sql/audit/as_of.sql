@@ -4,7 +4,8 @@
 -- Shows:  first the moment: the last entry at or before the instant that is not inside a transaction, and whether the table is known
 --         then; next the rows, ordered by row key.
 -- Limit:  where `known` is false there are no rows to show, and that says nothing. Tables without a key: as_of_keyless.sql. A table
---         whose key columns changed: rows from before and since cannot be matched, and cdc audit as-of refuses to.
+--         whose key columns changed: rows from before and since cannot be matched, and cdc audit as-of refuses to, until it is
+--         truncated or read anew.
 SELECT m.seq, e.transaction_id, audit.instant(e.committed_at) AS committed, m.seq >= audit.baseline(:'source') AS known
   FROM (SELECT audit.as_of(:'source', (extract(epoch FROM timestamptz :'at') * 1000000000)::bigint) AS seq) AS m
   LEFT JOIN audit.entry e ON e.log = :'source' AND e.seq = m.seq;

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 
@@ -46,6 +46,30 @@ exclude: ['golden\\.parted_\\d+']
 heartbeat_interval_ms: 1000
 """
 PATIENCE_S = 60
+
+
+class Arriving:
+    """Records of a topic's one partition, from its first, as they come; after ``PATIENCE_S`` of silence TimeoutError."""
+
+    def __init__(self, kafka: Mapping[str, str], topic: str) -> None:
+        self._consumer = Consumer({
+            **kafka, "group.id": topic, "enable.auto.commit": False, "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+        })  # fmt: skip
+        self._consumer.assign([TopicPartition(topic, 0, 0)])
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        last = time.monotonic()
+        while time.monotonic() - last < PATIENCE_S:
+            message = self._consumer.poll(0.2)
+            if message is None:
+                continue
+            if message.error():
+                time.sleep(0.2)
+                continue
+            last = time.monotonic()
+            yield _record(message)
+        raise TimeoutError("nothing arrived; is the task running?")
 
 
 class Capture:
@@ -83,18 +107,14 @@ class Capture:
     def start(self, definition: Definition) -> None:
         """Apply the connector and begin to read its topic."""
         apply(self.client, definition, secrets.in_folder(self.state / "secrets"), report=print)
-        self.consumer = Consumer({
-            **self.settings.kafka, "group.id": "golden", "enable.auto.commit": False, "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-        })  # fmt: skip
-        self.consumer.assign([TopicPartition("golden", 0, 0)])
+        self.arriving = Arriving(self.settings.kafka, "golden")
 
     def snapshot(self) -> list[dict[str, object]]:
         """From the first record to the end of the first heartbeat's transaction."""
         records = []
-        for record in self.arriving():
+        for record in self.arriving:
             records.append(record)
-            if _payload(record).get("status") == "END":
+            if payload(record).get("status") == "END":
                 return records
         raise AssertionError
 
@@ -127,7 +147,7 @@ class Capture:
             if (_touches(unit, "cdc", "heartbeat") or "Heartbeat" in str(unit[0]["value"])) and not beats:
                 continue
             yield from unit
-            if waiting and any(_notification(record) == waiting for record in unit):
+            if waiting and any(notification(record) == waiting for record in unit):
                 waiting = None
                 self.fence()
 
@@ -139,26 +159,12 @@ class Capture:
     def units(self) -> Iterator[list[dict[str, object]]]:
         """Whole transactions (with what stands inside them), and single records between."""
         unit: list[dict[str, object]] = []
-        for record in self.arriving():
+        for record in self.arriving:
             unit.append(record)
-            if _payload(record).get("status") == "BEGIN" or (len(unit) > 1 and _payload(record).get("status") != "END"):
+            if payload(record).get("status") == "BEGIN" or (len(unit) > 1 and payload(record).get("status") != "END"):
                 continue
             yield unit
             unit = []
-
-    def arriving(self) -> Iterator[dict[str, object]]:
-        """Records as they come, for at most ``PATIENCE_S`` of silence."""
-        last = time.monotonic()
-        while time.monotonic() - last < PATIENCE_S:
-            message = self.consumer.poll(0.2)
-            if message is None:
-                continue
-            if message.error():
-                time.sleep(0.2)
-                continue
-            last = time.monotonic()
-            yield _record(message)
-        raise TimeoutError("nothing arrived; is the task running?")
 
     def remove(self) -> None:
         """Take everything of ours away again."""
@@ -198,21 +204,23 @@ def _record(message: Message) -> dict[str, object]:
     }
 
 
-def _payload(record: dict[str, object]) -> dict[str, object]:
+def payload(record: dict[str, object]) -> dict[str, object]:
+    """Of a record's value; nothing of a tombstone's."""
     value = record["value"]
     return json.loads(value)["payload"] if isinstance(value, str) else {}
 
 
 def _touches(unit: list[dict[str, object]], schema: str, table: str) -> bool:
-    sources = (_payload(record).get("source") for record in unit)
+    sources = (payload(record).get("source") for record in unit)
     return any(
         isinstance(source, dict) and (source["schema"], source["table"]) == (schema, table) for source in sources
     )
 
 
-def _notification(record: dict[str, object]) -> str:
-    payload = _payload(record)
-    return f"{payload.get('aggregate_type')}/{payload.get('type')}"
+def notification(record: dict[str, object]) -> str:
+    """Aggregate type and type, as a case's ``until`` has them."""
+    said = payload(record)
+    return f"{said.get('aggregate_type')}/{said.get('type')}"
 
 
 class Archive:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 VERSION = "3.7.0.Final"
 FOLDER = Path(__file__).parent / f"debezium-postgres-{VERSION}"
+MARIADB_VERSION = "3.5.0.Final"
+MARIADB = Path(__file__).parent / f"debezium-mariadb-{MARIADB_VERSION}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def held(database, at_ns: int | None) -> dict[str, Counter[str]]:
         for table in tables.known(asked):
             described = versions.versions(asked, table)
             moment = as_of.resolve(asked, table, at_ns)
-            version = as_of.version_at(asked, table, described, moment)
+            version, moment = as_of.version_at(asked, table, described, moment)
             rows: Counter[str] = Counter()
             if version is not None:
                 for row in as_of.rows(asked, table, version, moment, where.compile_all(asked, [], [version])):
@@ -383,6 +383,33 @@ def test_rows_across_another_key_are_refused_and_not_counted_twice(warehouse_dat
     assert (
         len(ask(path, "as-of", "orders", "--at", "now", "--output", "json").document["rows"]) == 1
     )  # a truncate made an end of the old key
+
+
+def test_the_refusal_names_the_last_instant_with_an_answer_and_a_re_snapshot_brings_one_again(warehouse_database, tmp_path):
+    feed = Feed()
+    rekeyed = Table("public", "orders", ORDERS.columns, ("id", "owner"))
+    baseline(feed, (ORDERS, [ROW, {**ROW, "id": 2}]))
+    feed.clock_ms += 1000
+    change(feed, (rekeyed, "u", ROW, {**ROW, "price": "2"}))
+    feed.clock_ms += 1000
+    feed.notify("STARTED")
+    feed.snapshot(rekeyed, [{**ROW, "price": "2"}, {**ROW, "id": 2}])
+    feed.notify("COMPLETED")
+    read = feed.clock_ms * 1_000_000
+    feed.clock_ms += 1000
+    change(feed, (rekeyed, "d", {**ROW, "id": 2}, None), (rekeyed, "c", None, {**ROW, "id": 3}))
+    bring(warehouse_database, feed)
+    path = configuration(warehouse_database, tmp_path)
+    refused = ask(path, "as-of", "orders", "--at", at(read - 500 * 10**6))
+    assert (refused.code, refused.out) == (4, "")
+    assert "read anew" in refused.err
+    last = refused.err.partition("--at ")[2].partition(",")[0]
+    before = ask(path, "as-of", "orders", "--at", last, "--output", "json").document
+    assert [(row["key"], row["row"]["price"]) for row in before["rows"]] == [(["1"], ROW["price"]), (["2"], ROW["price"])]
+    then = ask(path, "as-of", "orders", "--at", at(read), "--output", "json").document
+    assert (then["key_columns"], [row["row"]["id"] for row in then["rows"]]) == (["id", "owner"], ["1", "2"])
+    now = ask(path, "as-of", "orders", "--at", "now", "--output", "json").document
+    assert sorted(row["row"]["id"] for row in now["rows"]) == ["1", "3"]
 
 
 def test_a_key_change_moves_the_row(warehouse_database, tmp_path):

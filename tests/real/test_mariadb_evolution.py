@@ -90,6 +90,11 @@ def own(stack: Stack, mariadb: Server) -> Iterator[Own]:
         made.run(f"DROP USER cdc_{made.name}@'%'")
 
 
+def drift(own: Own, code: int = 0) -> set[tuple[str, str, str | None, int]]:
+    told = json.loads(own.cdc("connectors", "drift", own.name, "--output", "json", code=code).stdout)
+    return {(each["table"].partition(".")[2], each["code"], each["column"], each["rows"]) for each in told["drift"]}
+
+
 def test_additive_changes_apply_by_themselves(own: Own) -> None:
     own.run(*ADDITIVE)
     own.wait()
@@ -103,6 +108,7 @@ def test_an_incremental_snapshot_by_signal_brings_what_no_change_told(own: Own) 
     own.wait()
     state = f'SELECT count(*) FROM {own.name}."{own.name}.accounts" WHERE spoken IS NOT NULL'  # sealed: no policy knows it
     assert own.query(state) == [(1,)]
+    assert drift(own, code=6) == {("accounts", "column-default", "spoken", 299)}  # wider numbers and texts are no drift
     wanted = json.dumps({"data-collections": [f"{own.name}.accounts"], "type": "incremental"})
     own.run(f"INSERT INTO cdc.`signal` VALUES ('again-{own.name}', 'execute-snapshot', '{wanted}')")
     ends = time.monotonic() + 120
@@ -111,6 +117,7 @@ def test_an_incremental_snapshot_by_signal_brings_what_no_change_told(own: Own) 
         own.wait()
         assert time.monotonic() < ends
     assert own.differences() == []
+    assert drift(own) == set()
     ((read,),) = own.query(
         "SELECT count(*) FROM audit.entry WHERE log = %s AND table_name = %s AND operation = 'r'", (own.name, f"{own.name}.accounts")
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -152,6 +155,24 @@ def test_history_views_type_as_state_does(typed: MariaSource) -> None:
         f'SELECT {columns} FROM {typed.name}_history."{typed.name}.typed" WHERE after_id = 0 ORDER BY _seq DESC LIMIT 1'
     )
     assert shown == typed.warehouse.query(f'SELECT {state} FROM {typed.name}."{typed.name}.typed" WHERE id = 0')
+
+
+def test_policy_explain_says_which_state_column_each_column_gets(typed: MariaSource) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cdc", "policy", "explain", typed.name, "--output", "json", "--config", str(typed.warehouse.path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["from_catalog"]
+    explained = {row["column"]: row["state"] for row in told["columns"] if row["table"] == f"{typed.name}.typed"}
+    made = dict(
+        typed.warehouse.query(
+            "SELECT c ->> 'name', c ->> 'type' FROM pipeline.state_table, jsonb_array_elements(columns) c WHERE table_name = %s",
+            (f"{typed.name}.typed",),
+        )
+    )
+    assert explained == made
 
 
 def test_what_debezium_makes_of_zero_dates(typed: MariaSource) -> None:

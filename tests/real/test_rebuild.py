@@ -374,6 +374,31 @@ def test_verification_knows_a_column_that_came_back(warehouse_database):
     assert _verified(warehouse_database) == []
 
 
+def test_rows_without_a_key_that_got_a_default_are_not_shown_twice(warehouse_database):
+    """The default is in no row change: the row as it was before is never taken away."""
+    wider = FILLS.with_column(Column("d"))
+    now = {**FILL, "quantity": 2, "d": "x"}
+    feed = Feed()
+    feed.notify("STARTED")
+    feed.snapshot(FILLS, [FILL, {**FILL, "symbol": "B"}])
+    feed.notify("COMPLETED")
+    with worker(warehouse_database) as it:
+        it.bring(feed.records)
+        it.projections.suspended["public.fills"] = ("state-diverged", "as the writer does")
+        it.bring(_change(feed, (wider, "u", {**FILL, "d": "x"}, now)))
+        with pytest.raises(Conflict, match=r"1 rows of public\.fills, which has no key, would show twice") as refused:
+            rebuild(warehouse_database.admin_dsn, "trading", "public.fills")
+        assert "cdc stream rebaseline trading public.fills" in str(refused.value.hint)
+        read = len(feed.records)
+        feed.notify("STARTED")
+        feed.snapshot(wider, [now, {**FILL, "symbol": "B", "d": "x"}])
+        feed.notify("COMPLETED")
+        it.bring(feed.records[read:])
+    rebuild(warehouse_database.admin_dsn, "trading", "public.fills")
+    assert _suspension(warehouse_database, "public.fills") is None
+    assert query(warehouse_database.auditor_dsn, "SELECT symbol, quantity FROM trading.fills ORDER BY 1") == [("A", 2), ("B", 1)]
+
+
 def test_a_column_that_came_back_to_a_table_without_a_key_is_refused(warehouse_database):
     fewer = Table("public", "fills", FILLS.columns[:2])
     feed = Feed()

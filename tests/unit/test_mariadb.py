@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from cdc.audit.drift import _retyped
 from cdc.batch import Standing
 from cdc.debezium import Decoder
 from cdc.entry import state_column
@@ -16,6 +17,7 @@ from cdc.ledger.merkle import Edge
 from cdc.rows import table_version
 from cdc.sequencer import Sequencer
 from cdc.values import rendering_of, typing_of
+from cdc.values.mariadb_catalog import state_type
 
 
 def sequencer(**standing: object) -> Sequencer:
@@ -139,6 +141,29 @@ def test_state_types(kind, state, fidelity):
     typing = typing_of(column(kind))
     assert (typing.state, typing.fidelity) == (state, fidelity)
     assert fidelity == "exact" or typing.note
+
+
+@pytest.mark.parametrize(
+    ("declared", "state"),
+    [
+        ("tinyint(1)", "smallint"), ("int(10) unsigned", "bigint"), ("int(8) unsigned zerofill", "bigint"), ("bigint(20) unsigned", "numeric"), ("bit(1)", "boolean"),
+        ("bit(9)", "text"), ("decimal(65,30)", "numeric"), ("enum('a) unsigned','b')", "text"), ("varbinary(9)", "bytea"), ("timestamp(6)", "timestamptz"), ("point", "text"), ("", "text"),
+    ],
+)  # fmt: skip
+def test_state_types_by_the_catalog(declared, state):
+    assert state_type(declared) == state
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "retyped"),
+    [
+        ("INT", "BIGINT", False), ("BIGINT", "INT", True), ("INT UNSIGNED", "BIGINT", False), ("INT UNSIGNED", "INT", True), ("INT", "BIGINT UNSIGNED", True),
+        ("INT UNSIGNED ZEROFILL", "BIGINT UNSIGNED", False), ("VARCHAR", "LONGTEXT", False), ("VARCHAR", "INT", True), ("FLOAT", "DOUBLE", True), ("DATE", "DATETIME", True),
+    ],
+)  # fmt: skip
+def test_which_changes_of_a_type_keep_every_value(was, now, retyped):
+    described = [{"type": kind, "scale": None, "connector": "mariadb"} for kind in (was, now)]
+    assert _retyped(*described) is retyped
 
 
 def test_a_schema_change_is_a_counted_skip_without_its_text():

@@ -160,12 +160,12 @@ def test_checkpoints_must_be_continued():
     ]
 
 
-def customers(*steps, scanned=True):
+def customers(*steps, scanned=True, read="1"):
     """Causes, for a log of changes of one customer after the baseline: (operation, before, after)."""
     log = example.Log()
     log.schema(example.CUSTOMERS)
     log.change(example.CUSTOMERS, "r", ["9"], after=example.customer(9, None))
-    detail = {"scanned_collection": "public.customers", "status": "SUCCEEDED" if scanned else "EMPTY"}
+    detail = {"scanned_collection": "public.customers", "status": "SUCCEEDED" if scanned else "EMPTY", "total_rows_scanned": read}
     log.add("baseline", content={"detail": detail, "notification": "TABLE_SCAN_COMPLETED"})
     log.add("baseline", content={"detail": {}, "notification": "COMPLETED"})
     for operation, before, after in steps:
@@ -186,6 +186,8 @@ def test_rows_live_and_die():
     assert customers(insert, seen, ("u", "q", "b"), delete) == set()
     assert customers(insert, again) == {"it creates a row that is there"}
     assert customers(update) == {"it changes a row that the log does not have"}
+    (empty,) = customers(update, read="0")
+    assert empty.startswith("it changes a row that the log does not have: the snapshot read it as empty")
     assert customers(update, scanned=False) == set()  # a table that was added later: what it held before is not known
     assert customers(insert, update, delete, ("u", "b", "c")) == {"it changes a row that is gone"}
     assert customers(insert, truncate, update) == {"it changes a row that is gone"}

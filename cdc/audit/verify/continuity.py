@@ -23,6 +23,9 @@ _TOGETHER = 500
 """Versions that are asked for at a time."""
 
 
+_EMPTY = ": the snapshot read it as empty, as it does a table that is truncated or rewritten meanwhile"
+
+
 class _Pair(NamedTuple):
     seq: int
     prev: int
@@ -37,7 +40,8 @@ class Continuity:
     """Compares before images with what the log has; says what differs through ``say``.
 
     ``scanned``: tables that the initial snapshot has read, as Debezium names them; ``complete``: it has read all. From
-    then on a row of such a table that the log does not have is not there. ``gap``: seq of the last gap, or -1.
+    then on a row of such a table that the log does not have is not there. ``empty``: those of them of which the newest
+    snapshot has read no row. ``gap``: seq of the last gap, or -1.
     """
 
     def __init__(self, entries_at: EntriesAt | None, schemas: Schemas, say: Say) -> None:
@@ -46,6 +50,7 @@ class Continuity:
         self.not_comparable = 0
         self.complete = False
         self.scanned: set[str] = set()
+        self.empty: set[str] = set()
         self.gap = -1
         self._entries_at = entries_at
         self._schemas = schemas
@@ -113,7 +118,8 @@ class Continuity:
             and debezium_name(entry["table"]) in self.scanned
             and not any(type(part) is dict for part in entry["key"])  # an erased token is minted anew: another key
         ):
-            self._say(seq, entry, "it changes a row that the log does not have")
+            why = _EMPTY if debezium_name(entry["table"]) in self.empty else ""
+            self._say(seq, entry, f"it changes a row that the log does not have{why}")
         else:
             self.not_comparable += 1
 
@@ -122,7 +128,12 @@ class Continuity:
         if notification == "COMPLETED":
             self.complete = True
         elif detail.get("status") == "SUCCEEDED":
-            self.scanned.add(detail["scanned_collection"])
+            table = detail["scanned_collection"]
+            self.scanned.add(table)
+            if detail.get("total_rows_scanned") == "0":
+                self.empty.add(table)
+            else:
+                self.empty.discard(table)
 
     def settle(self) -> None:
         """Compare the pairs that wait, by column."""

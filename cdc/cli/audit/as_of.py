@@ -55,7 +55,7 @@ def as_of(table: str, at: str, conditions: tuple[str, ...], limit: int | None, o
         named = tables.resolve(unicode_text(table, "TABLE"), tables.known(asked))
         described = versions.versions(asked, named)
         moment = questions.resolve(asked, named, instant)
-        version = questions.version_at(asked, named, described, moment)
+        version, moment = questions.version_at(asked, named, described, moment)
         rows: Iterator[HeldRow] = iter(())
         if version is not None:
             until = [each for each in described if each.seq <= moment.seq and each is not version]

@@ -25,10 +25,12 @@ _NEXT = "docs/operations.md, What no row change tells: read the table anew, or l
 @output_option
 @config_option
 def drift(names: tuple[str, ...], output: str, path: Path | None) -> None:
-    """Compare state tables with the catalogs of their sources (all, or those named): tables that are gone there, and
-    rows to which ADD COLUMN … DEFAULT or ALTER TYPE … USING gave values that no row change tells.
+    """Compare state tables with the catalogs of their sources (all, or those named): tables that are gone there, rows
+    to which ADD COLUMN … DEFAULT or a change of type gave values that no row change tells, and rows that a snapshot
+    did not read because their table was truncated or rewritten meanwhile.
 
-    It counts rows, so it reads the state tables of changed tables once. Exit code 6 when there is something.
+    It counts rows, so it reads the state tables of changed tables once, and at the source the tables that the snapshot
+    read as empty. Exit code 6 when there is something.
     """
     settings = config.load(path)
     chosen = [settings.source(name) for name in names] or list(settings.sources.values())
@@ -41,19 +43,20 @@ def drift(names: tuple[str, ...], output: str, path: Path | None) -> None:
 def _found(settings: config.Config, chosen: Sequence[config.SourceConfig], found: list[Drift]) -> Iterator[Drift]:
     from cdc.audit.drift import drift as compared
     from cdc.audit.reading import reading
+    from connectors import mariadb_standing, standing
     from connectors.definition import load
-    from connectors.standing import standing
 
     with reading(settings.warehouse_auditor_dsn) as asked:
         for source in chosen:
-            kind = load(source.definition).kind
-            if source.dsn is None or kind != "postgres":
-                why = "it has no dsn" if source.dsn is None else f"a {kind} catalog is not compared"
-                click.echo(f"{source.name}: not looked at: {why}", err=True)
+            if source.dsn is None:
+                click.echo(f"{source.name}: not looked at: it has no dsn", err=True)
                 continue
-            for each in compared(asked, source.name, standing(source.dsn, source.name)):
-                found.append(each)
-                yield each
+            there = mariadb_standing if load(source.definition).kind == "mariadb" else standing
+            catalog = there.standing(source.dsn, source.name)
+            with there.counting(source.dsn, source.name) as count:
+                for each in compared(asked, source.name, catalog, count):
+                    found.append(each)
+                    yield each
 
 
 def _answer(items: Iterator[Drift]) -> Answer[Drift]:

@@ -10,8 +10,9 @@ where it stands, and finds the new one.
 from __future__ import annotations
 
 import json
+import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from cdc.warehouse import lease
 from cdc.warehouse.projection import listed, quoted, state_name_of
 from cdc.warehouse.rebuild.fold import Fold
 from cdc.warehouse.rebuild.making import Making, begin, find, in_force, rekeyed, typed, versions
-from cdc.warehouse.rebuild.shape import UnfitError
+from cdc.warehouse.rebuild.shape import UnfitError, Version
 from cdc.warehouse.rebuild.waiting import put_back
 from cdc.warehouse.sqlstate import classify
 
@@ -214,6 +215,7 @@ def _swapped(cursor: psycopg2.extensions.cursor, making: Making) -> Making | Non
         return None
     while making.through < size - 1:
         making = Fold(cursor, making, known).step(size)
+    _demand_counted(cursor, making, known.values())
     put_back(cursor, making, known)
     _replace(cursor, making, rekeyed=rekeyed(known))
     detail = {
@@ -228,6 +230,27 @@ def _swapped(cursor: psycopg2.extensions.cursor, making: Making) -> Making | Non
         "UPDATE pipeline.stream s SET epoch = l.epoch FROM pipeline.lease l WHERE s.log = %s AND l.log = s.log", (log,)
     )
     return making
+
+
+def _demand_counted(cursor: psycopg2.extensions.cursor, making: Making, known: Iterable[Version]) -> None:
+    """See that rows without a key are there as often as changes took them away. A row that got the default of an added
+    column, which no change tells, is taken away with it, and stays there without it: it would show twice.
+    """
+    added = sorted({name for version in known for name in making.target.names - version.names})
+    if making.target.key or not added:
+        return
+    cursor.execute(
+        f"SELECT coalesce(-sum(_copies), 0) FROM {making.name} WHERE _copies < 0 AND _seq > %s",
+        (making.truncated_through,),
+    )
+    ((twice,),) = cursor.fetchall()
+    if twice:
+        raise Conflict(
+            f"{twice:,} rows of {making.table}, which has no key, would show twice: as they were before a column was"
+            f" added ({', '.join(added)}), and as they are since",
+            hint=f"cdc stream rebaseline {shlex.quote(making.log)} {shlex.quote(making.table)} --reason '…'   reads it"
+            f" anew; then cdc rebuild {shlex.quote(making.log)} {shlex.quote(making.table)}",
+        )
 
 
 def _relation(making: Making) -> str:
