@@ -60,7 +60,7 @@ def client(shop: Own) -> Iterator[ConnectClient]:
 @pytest.fixture
 def running(shop: Own) -> Own:
     """The connector as it is defined, and running."""
-    shop.cdc("connectors", "apply", shop.name)
+    connectors(shop, "apply", shop.name)
     return shop
 
 
