@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -17,7 +18,7 @@ from tests.independent.reader import verify
 from tests.oracle.comparison import compare_source
 
 ROWS = 20_000
-CHUNK = 32
+CHUNK = 64
 SCHEMA = (
     "CREATE TABLE big (id bigint PRIMARY KEY, note text, n int NOT NULL)",
     "CREATE TABLE loose (note text)",
@@ -74,6 +75,28 @@ def begin(own: Own, *arguments: str) -> None:
     assert "has begun" in done.stderr
 
 
+@contextlib.contextmanager
+def held_back(own: Own) -> Iterator[None]:
+    """Have the connector wait before each of its marks, so that a snapshot lasts for as long as commands need to start."""
+    ending = threading.Event()
+
+    def hold() -> None:
+        connection = psycopg2.connect(own.admin_dsn)
+        while not ending.wait(0.02):
+            connection.cursor().execute("LOCK TABLE cdc.signal IN SHARE MODE")
+            ending.wait(0.3)
+            connection.rollback()
+        connection.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        holder.join(60)
+
+
 def test_what_cannot_be_read_is_refused_and_nothing_is_asked(own: Own) -> None:
     def refused(code: int, says: str, *arguments: str, stop: tuple[str, ...] = ("--yes",)) -> None:
         done = own.cdc(*SNAPSHOT, "start", own.name, *arguments, "--reason", "x", *stop, code=code)
@@ -128,8 +151,9 @@ def test_a_snapshot_is_paused_in_the_middle_and_resumed_while_changes_go_on(own:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        begin(own, "big", "nothing", "pairs", "Mixed")
-        paused = own.cdc(*SNAPSHOT, "pause", own.name, "--reason", "the market opens")
+        with held_back(own):
+            begin(own, "big", "nothing", "pairs", "Mixed")
+            paused = own.cdc(*SNAPSHOT, "pause", own.name, "--reason", "the market opens")
         assert "is paused" in paused.stderr
         before, at = status(own), len(rounds)
         assert before["state"] == "paused"
@@ -196,11 +220,12 @@ def test_a_part_of_a_table_is_read_and_a_whole_reading_later_still_finds_what_is
 
 def test_a_snapshot_is_given_up_running_or_paused(own: Own) -> None:
     for pause in (False, True):
-        begin(own, "big")
-        if pause:
-            own.cdc(*SNAPSHOT, "pause", own.name, "--reason", "x")
-            assert "no terminal" in own.cdc(*SNAPSHOT, "stop", own.name, "--reason", "x", code=4).stderr
-        assert "is stopped" in own.cdc(*SNAPSHOT, "stop", own.name, "--reason", "the wrong table", "--yes").stderr
+        with held_back(own):
+            begin(own, "big")
+            if pause:
+                own.cdc(*SNAPSHOT, "pause", own.name, "--reason", "x")
+                assert "no terminal" in own.cdc(*SNAPSHOT, "stop", own.name, "--reason", "x", code=4).stderr
+            assert "is stopped" in own.cdc(*SNAPSHOT, "stop", own.name, "--reason", "the wrong table", "--yes").stderr
         found = status(own)
         assert found["state"] == "stopped"
         assert [line["state"] for line in found["tables"]] == ["not read"]
