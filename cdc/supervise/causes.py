@@ -1,8 +1,8 @@
 """Whether a restart may mend a failed task, told by its Java stack trace. Pure.
 
 A task that failed because the source no longer has what it has not read would, restarted, fail again or, configured
-otherwise, go on with a hole. Such causes need a person, and evidence. Texts are Debezium's and the servers', read off
-real ones: ``tests/golden/traces`` has a trace of each that could be produced.
+otherwise, go on with a hole. Such causes need a person, and evidence. Texts are Debezium's and the servers':
+``tests/golden/traces`` has those that were produced with PostgreSQL; those of binary logs are from their sources.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class Supervisor:
     def live(self) -> tuple[bool, dict[str, object]]:
         """Whether the loop turns, whatever the parts do."""
         age = time.monotonic() - self._round_ended
-        return age < self.settings.every_s + 3 * PATIENCE_S, {"seconds_since_round": round(age, 1)}
+        return age < self.settings.every_s + 6 * PATIENCE_S, {"seconds_since_round": round(age, 1)}
 
     def ready(self) -> tuple[bool, dict[str, object]]:
         """Whether the last round is recent and every part answered in it."""

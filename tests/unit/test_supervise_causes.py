@@ -42,8 +42,9 @@ def test_real_traces_are_told_apart(name):
         # MariaDB and MySQL, as their servers say it to a replica
         ("Could not find first log file name in binary log index file Error code: 1236; SQLSTATE: HY000.", "binlog-gone"),
         ("the master has purged binary logs containing GTIDs that the slave requires. Error code: 1236", "binlog-gone"),
-        # Debezium's HistorizedRelationalDatabaseSchema
-        ("The db history topic is missing. You may attempt to recover it by reconfiguring the connector", "schema-history-missing"),
+        # Debezium: MySqlConnectorTask, HistorizedRelationalDatabaseSchema
+        ("The connector is trying to read binlog starting at binlog file 'binlog.000602', pos=457, but this is no longer available on the server.", "position-gone"),
+        ("The db history topic or its content is fully or partially missing. Please check database schema history topic configuration and re-execute the snapshot.", "schema-history-missing"),
     ],
 )  # fmt: skip
 def test_what_servers_say_of_a_loss(said, code):
