@@ -12,6 +12,7 @@ from cdc.checks import privacy, streams, warehouse
 from cdc.checks.kafka import Kafka, headroom, one_topic, schema_history
 from cdc.checks.report import Report
 from cdc.config import Config, SourceConfig
+from cdc.connect_client import opened
 from cdc.errors import CdcError, ConfigError
 from cdc.warehouse.status import StreamStatus
 from cdc.warehouse.status import streams as all_streams
@@ -139,7 +140,7 @@ class _Look:
 
     def connect_and_sources(self) -> None:
         """Connect once, then each source's database and connector."""
-        with ConnectClient(self.settings.connect_url, timeout_s=60, patience_s=20) as client:
+        with opened(self.settings, timeout_s=60, patience_s=20) as client:
             seen: worker.Seen | None = None
             with self.part("Kafka Connect", "connect_unreachable"):
                 seen = worker.look(client)

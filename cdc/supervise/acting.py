@@ -78,7 +78,7 @@ class Acting:
         again = self.restarts[name].next_at - now
         text = f"{name}: restart {tried.attempts + 1}, the next in {again / 60:.0f} min at the earliest: {cause}"
         try:
-            connect_look.restart_failed(self._config.connect_url, name)
+            connect_look.restart_failed(self._config, name)
         except ConnectorError as error:
             text = f"{name}: restart {tried.attempts + 1} was refused: {error}"
         self._progress.note(text, "restarted", logging.WARNING, connector=name, attempt=tried.attempts + 1)

@@ -53,7 +53,7 @@ class Looking:
         first: dict[str, Look] = {
             "warehouse": lambda: warehouse_look.look(config.warehouse_auditor_dsn),
             "privacy": lambda: warehouse_look.answers(config.privacy_dsn),
-            "connect": lambda: connect_look.look(config.connect_url, self.definitions),
+            "connect": lambda: connect_look.look(config, self.definitions),
         }
         for name, defined in self.definitions.items():
             dsn = config.sources[name].dsn

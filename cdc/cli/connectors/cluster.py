@@ -55,21 +55,9 @@ def opened(settings: config.Config, timeout_s: float = 100) -> ConnectClient:
         ConfigError: a credential's file or variable is missing.
         ConnectorError: a URL or a certificate cannot be used.
     """
-    from connectors.access import Access
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened as client
 
-    chosen = settings.connect
-    access = Access(
-        chosen.urls,
-        kafka_cluster_id=chosen.kafka_cluster_id,
-        ca=chosen.ca,
-        certificate=chosen.certificate,
-        key=chosen.key,
-        username=chosen.username,
-        password=chosen.password(),
-        token=chosen.token(),
-    )
-    return ConnectClient(access, timeout_s=timeout_s)
+    return client(settings, timeout_s=timeout_s)
 
 
 def installation(settings: config.Config) -> str:

@@ -28,12 +28,12 @@ def loggers() -> None:
 @config_option
 def get(name: str | None, output: str, path: Path | None) -> None:
     """Show the levels that are set on the worker that answers, or the one that holds for LOGGER."""
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.loggers import logger
     from connectors.loggers import loggers as all_of
 
     settings = config.load(path)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         found = all_of(client) if name is None else (logger(client, name),)
     sheet: Sheet[Logger] = Sheet(("logger", "level", "changed"), lambda each: [[each.name, each.level, _at(each)]])
     write(
@@ -65,7 +65,7 @@ def get(name: str | None, output: str, path: Path | None) -> None:
 @config_option
 def set_(name: str, level: str, scope: str, yes: bool, path: Path | None) -> None:
     """Set the level of LOGGER, and of those below it. DEBUG and finer ask: rows and settings go into the log then."""
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.loggers import TALKATIVE, set_level
 
     settings = config.load(path)
@@ -74,7 +74,7 @@ def set_(name: str, level: str, scope: str, yes: bool, path: Path | None) -> Non
             f"at {level.upper()} Debezium and Kafka write rows and settings into the worker's log, in clear", err=True
         )
         demand_consent(yes)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         changed = set_level(client, name, level.upper(), cluster=scope == "cluster")
     where = "on every worker" if scope == "cluster" else f"on this worker ({len(changed)} loggers)"
     click.echo(f"{name}: {level.upper()} {where}, until it is restarted", err=True)

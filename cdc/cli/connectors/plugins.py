@@ -28,11 +28,11 @@ def plugins() -> None:
 @config_option
 def list_(output: str, path: Path | None) -> None:
     """List the plugins: class, type, version."""
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.plugin_options import Installed, installed
 
     settings = config.load(path)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         found = installed(client)
     sheet: Sheet[Installed] = Sheet(
         ("class", "type", "version"), lambda each: [[each.class_name, each.type, each.version or None]]
@@ -59,11 +59,11 @@ def list_(output: str, path: Path | None) -> None:
 @config_option
 def describe(name: str, search: str | None, output: str, path: Path | None) -> None:
     """Show the options of a plugin with their documentation. CLASS: whole, or its last part, such as `postgres`."""
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.plugin_options import class_of, options
 
     settings = config.load(path)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         class_name = class_of(client, name)
         found = [each for each in options(client, class_name) if search is None or each.speaks_of(search)]
 

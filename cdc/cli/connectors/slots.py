@@ -95,12 +95,12 @@ def _of_postgres(server: str, slot: Slot, owner: str | None) -> Line:
 
 def _read_by(settings: config.Config, name: str) -> tuple[str, int] | None:
     """Where the connector is in its server's binary log; None when Connect does not know, or does not answer."""
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.errors import ConnectorError
     from connectors.offsets import stored
 
     try:
-        with ConnectClient(settings.connect_url) as client:
+        with opened(settings) as client:
             places = [each.binary_log for each in stored(client, name)]
     except ConnectorError:
         return None

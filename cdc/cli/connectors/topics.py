@@ -22,11 +22,11 @@ def topics(name: str, reset: bool, output: str, path: Path | None) -> None:
 
     One of ours writes to one topic, as its definition says; another there was written by an older configuration.
     """
+    from cdc.connect_client import opened
     from connectors.active_topics import active_topics, forget_topics
-    from connectors.client import ConnectClient
 
     settings = config.load(path)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         found = active_topics(client, name)
         if reset:
             forget_topics(client, name)

@@ -125,11 +125,11 @@ def _json(file: IO[str] | None) -> object:
 
 
 def _change(settings: Config, change: Change) -> None:
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.offsets import demand_stopped, stopped, stored
 
     demand_reason(change.reason)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         before = stored(client, change.name)
         if not change.stop:
             demand_stopped(client, change.name)

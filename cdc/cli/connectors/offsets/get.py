@@ -29,11 +29,11 @@ def get(name: str, output: str, path: Path | None) -> None:
 
     Keys that an incremental snapshot has come to are values of rows: they are left out.
     """
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.offsets import in_flight, stored
 
     settings = config.load(path)
-    with ConnectClient(settings.connect_url) as client:
+    with opened(settings) as client:
         found = stored(client, name)
     running = in_flight(found)
     lines = [] if found else [("none", f"{name} begins with a snapshot")]

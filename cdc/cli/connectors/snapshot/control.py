@@ -111,13 +111,13 @@ def stop(source: str, reason: str, yes: bool, timeout_s: float, path: Path | Non
 
 def _carry_out(source: str, order: Order, reason: str, timeout_s: float, path: Path | None, *, yes: bool) -> None:
     from cdc.cli.connectors.snapshot.place import demand_running, newest, place_of
+    from cdc.connect_client import opened
     from cdc.snapshots import following
-    from connectors.client import ConnectClient
     from connectors.signal_table import signal_table
 
     demand_reason(reason)
     place = place_of(config.load(path), source)
-    with ConnectClient(place.settings.connect_url) as client, signal_table(place.definition, place.dsn) as table:
+    with opened(place.settings) as client, signal_table(place.definition, place.dsn) as table:
         demand_running(client, source)
         table.lock()
         begun = newest(table)

@@ -30,8 +30,8 @@ def plan(source: str, tables: tuple[str, ...], where: str | None, output: str, p
     """
     from cdc.cli.connectors.snapshot.estimate import answer, estimate
     from cdc.cli.connectors.snapshot.place import captured, demand_clear, demand_fit, place_of
+    from cdc.connect_client import opened
     from cdc.errors import ConfigError
-    from connectors.client import ConnectClient
 
     place = place_of(config.load(path), source)
     chosen = captured(place, tables)
@@ -40,5 +40,5 @@ def plan(source: str, tables: tuple[str, ...], where: str | None, output: str, p
             raise ConfigError("--where is about one table", hint="name that one")
         demand_clear(place, chosen[0], where)
     demand_fit(place)
-    with ConnectClient(place.settings.connect_url) as client:
+    with opened(place.settings) as client:
         write(answer(estimate(client, place, chosen, where)), output)

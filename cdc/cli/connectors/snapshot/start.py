@@ -59,7 +59,7 @@ def start(
     """
     from cdc.cli.connectors.snapshot.estimate import estimate
     from cdc.cli.connectors.snapshot.place import captured, demand_clear, demand_fit, demand_running, place_of
-    from connectors.client import ConnectClient
+    from cdc.connect_client import opened
     from connectors.signal_table import signal_table
 
     demand_reason(reason)
@@ -70,7 +70,7 @@ def start(
             raise ConfigError("--where is about one table", hint="name that one")
         demand_clear(place, chosen[0], where)
     demand_fit(place)
-    with ConnectClient(place.settings.connect_url) as client, signal_table(place.definition, place.dsn) as table:
+    with opened(place.settings) as client, signal_table(place.definition, place.dsn) as table:
         demand_running(client, source)
         table.lock()
         demand_alone(client, place, table)

@@ -33,15 +33,15 @@ def status(source: str, wait: bool, output: str, path: Path | None) -> None:
     """
     from cdc.cli.connectors.snapshot.bar import SnapshotBar
     from cdc.cli.connectors.snapshot.place import chunk_rows, debezium_name, newest, place_of, under_way
+    from cdc.connect_client import opened
     from cdc.notification import ENDED
     from cdc.snapshots import following
-    from connectors.client import ConnectClient
     from connectors.signal_table import signal_table
 
     place = place_of(config.load(path), source)
     with signal_table(place.definition, place.dsn) as table:
         begun = newest(table)
-    with ConnectClient(place.settings.connect_url) as client:
+    with opened(place.settings) as client:
         chunk, running = chunk_rows(client, source), under_way(client, source)
         state = client.status(source)
     if begun is None:
