@@ -18,6 +18,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "verify": ("audit", "verify", "--output", "json"),
     "drift": ("connectors", "drift", "--output", "json"),
     "policy": ("policy", "check"),
+    "check": ("check", "--output", "json"),
 }
 """Name → the command's words after ``cdc``."""
 

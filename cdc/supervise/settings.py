@@ -160,5 +160,5 @@ _READ: dict[str, tuple[str, Callable[[_Table, str], object]]] = {
     "hook": ("hook", _Table.command),
 }
 """Setting in the file → field, and how it is read."""
-_CHECKS = {"verify_every": "verify", "drift_every": "drift", "policy_every": "policy"}
+_CHECKS = {"verify_every": "verify", "drift_every": "drift", "policy_every": "policy", "check_every": "check"}
 _WEBHOOK = ("webhook_header", "webhook_secret_env", "webhook_secret_file")

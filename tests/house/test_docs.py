@@ -176,6 +176,15 @@ def test_commands_and_targets_that_are_named_exist(path):
     assert unknown_targets(text, (ROOT / "Makefile").read_text()) == set()
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_tests_that_are_named_exist(path):
+    """A document that says what a test shows names one that is there."""
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", path.read_text(encoding="utf-8")):
+        source = ROOT / file
+        assert source.is_file(), f"{path}: {file}"
+        assert not name or f"def {name}(" in source.read_text(encoding="utf-8"), f"{path}: {file}::{name}"
+
+
 def test_hints_of_the_code_name_commands_that_exist():
     named = {line for text in PRODUCT.values() for line in re.findall(r'hint="(cdc [a-z]+(?: [a-z]+)?)', text)}
     assert len(named) > 3
