@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from connectors import plan, profile, redact
+from connectors import plan, profile, redact, secrets
 from connectors.client import ConnectClient
 from connectors.definition import Definition
 from connectors.errors import Conflict, ConnectorError, NoAnswer, NotFound, NotInTime, Rejected, TaskFailed, Unreachable
@@ -60,16 +60,18 @@ class Options:
     keep: Callable[[Mapping[str, str]], None] = lambda _config: None
 
 
-def desired(definition: Definition, secrets: SecretLookup) -> plan.Desired:
+def desired(definition: Definition, lookup: SecretLookup) -> plan.Desired:
     """What a definition wants of Connect."""
-    config = profile.configuration(profile.expand(definition, secrets))
-    return plan.Desired(definition.name, definition.topic, config)
+    config = profile.configuration(profile.expand(definition, lookup))
+    risks = [each for each in profile.overrides(definition) if each.severity != "info"]
+    notes = tuple(f"{each.severity}: {each.setting} is overridden: {each.reason}" for each in risks)
+    return plan.Desired(definition.name, definition.topic, config, notes)
 
 
 def apply(
     client: ConnectClient,
     definition: Definition,
-    secrets: SecretLookup,
+    lookup: SecretLookup,
     *,
     timeout_s: float = 120,
     report: Report = lambda _line: None,
@@ -86,7 +88,7 @@ def apply(
         Unreachable: Connect does not answer, or the tasks did not run within ``timeout_s``.
     """
     _demand_plugin(client, profile.CONNECTORS[definition.kind])
-    return bring(client, desired(definition, secrets), options or Options(timeout_s), report)
+    return bring(client, desired(definition, lookup), options or Options(timeout_s), report)
 
 
 def bring(client: ConnectClient, wanted: plan.Desired, options: Options, report: Report) -> Outcome:
@@ -105,10 +107,11 @@ def bring(client: ConnectClient, wanted: plan.Desired, options: Options, report:
         return Outcome(wanted.name, action, (), wait.running(0 if action == "unchanged" else STEADY_S))
     if options.planned is not None:
         _demand_as_planned(wanted, live, options.planned)
-    _demand_valid(client, wanted)
-    if live is not None:
-        options.keep(live)
-    _write(client, wanted, options.installation, report)
+    with secrets.traced(wanted.config):
+        _demand_valid(client, wanted)
+        if live is not None:
+            options.keep(live)
+        _write(client, wanted, options.installation, report)
     if before is not None and before.state in {"PAUSED", "STOPPED"}:
         client.resume(wanted.name)
     report(f"{wanted.name}: {'created' if live is None else 'updated: ' + ', '.join(changed)}")

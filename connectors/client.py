@@ -72,7 +72,8 @@ class ConnectClient(Transport):
         class_name = plugin.rpartition(".")[2]
         body = {**config, "name": name}
         answer = self._ask("PUT", f"/connector-plugins/{quote(class_name, safe='')}/config/validate", body)
-        found = ((item["value"]["name"], item["value"]["errors"]) for item in answer["configs"])
+        items = (item["value"] for item in answer["configs"])  # MySQL's plugin answers one null (3.6.1)
+        found = ((item["name"], item["errors"]) for item in items if item is not None)
         return {setting: tuple(redact.message(error) for error in errors) for setting, errors in found if errors}
 
     def status(self, name: str) -> ConnectorStatus:

@@ -30,11 +30,15 @@ Action: TypeAlias = Literal["create", "update", "restart", "resume", "delete", "
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A connector as its definition wants it. The configuration holds references, never a secret."""
+    """A connector as its definition wants it. The configuration holds references, never a secret.
+
+    ``notes``: what a person is to know of it, such as what an override risks.
+    """
 
     name: str
     topic: str
     config: Mapping[str, str] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +171,10 @@ def _change(desired: Desired, info: ConnectorInfo | None, rival: str | None) -> 
     if rival is not None:
         return Change(desired.name, "refuse", desired.topic, live=live, notes=(rival,))
     if info is None:
-        return Change(desired.name, "create", desired.topic, settings_between(None, desired.config))
+        return Change(desired.name, "create", desired.topic, settings_between(None, desired.config), notes=desired.notes)
     settings = settings_between(info.config, desired.config)
     foreign = edited(info.config)
-    notes = ("the live configuration was edited since it was applied",) if foreign else ()
+    notes = (*desired.notes, "the live configuration was edited since it was applied") if foreign else desired.notes
     action: Action = "update" if settings else _standing(info.status)
     if action == "restart":
         notes = (*notes, f"FAILED: {redact.causes(info.status.failed_traces[0])}")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from connectors.check.position import Position, unknown
 from connectors.definition import Definition
-from connectors.errors import SourceUnfit
+from connectors.errors import ConnectorError, SourceUnfit
 from connectors.finding import Finding
+from connectors.kinds import KINDS
 
 
 def source(
@@ -28,6 +29,11 @@ def source(
         from connectors import mariadb_check
 
         return mariadb_check.source(definition, dsn, position)
+    if not KINDS[definition.kind].replicated:
+        raise ConnectorError(
+            f"{definition.path}: sources of {KINDS[definition.kind].title} are not looked at: cdc replicate does not read them",
+            hint="cdc connectors validate",
+        )
     from connectors.check import postgres
 
     return postgres.source(definition, dsn, position, role)

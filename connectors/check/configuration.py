@@ -42,6 +42,7 @@ RULES = (
     Rule("publication_autocreate", "publication.autocreate.mode", "all_tables", ("disabled",), _POSTGRES),
     Rule("offset_mismatch", "offset.mismatch.strategy", "no_validation", ("trust_offset",), _POSTGRES),
     Rule("lsn_flush_mode", "lsn.flush.mode", "connector", ("connector",), _POSTGRES),
+    Rule("snapshot_unlocked", "snapshot.locking.mode", "none", ("shared",), _POSTGRES),
     Rule("slot_drop", "slot.drop.on.stop", "false", ("false",), _POSTGRES),
     Rule("decimal_mode", "decimal.handling.mode", "precise", ("string", "precise")),
     Rule("time_mode", "time.precision.mode", "adaptive", ("isostring", "adaptive", "microseconds"), _POSTGRES),

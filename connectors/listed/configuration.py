@@ -18,6 +18,7 @@ CHECKS = listed(
     ("publication_autocreate", "warning", "a publication that Debezium makes leaves out TRUNCATE, and tables that come later", _APPLY),
     ("offset_mismatch", "error", "after its slot was recreated or moved the connector goes on over the hole, silently", _APPLY),
     ("lsn_flush_mode", "error", "the slot moves although Kafka does not have the records yet, or never moves", _APPLY),
+    ("snapshot_unlocked", "warning", "a table that is truncated or rewritten while a snapshot has yet to read it reads as empty", _APPLY),
     ("slot_drop", "error", "the slot is dropped when the connector stops: what is written until it starts again is lost", _APPLY),
     ("decimal_mode", "error", "decimals become binary floating point", _APPLY),
     ("time_mode", "error", "milliseconds cut microseconds off; nanoseconds overflow outside 1677 to 2262", _APPLY),
