@@ -14,7 +14,7 @@ from connectors.inventory import opened
 _SLOTS = """
 SELECT to_jsonb(s) || jsonb_build_object(
            'retained', pg_wal_lsn_diff(w.lsn, s.restart_lsn)::bigint,
-           'unconfirmed', pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)::bigint,
+           'unconfirmed', greatest(pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn), 0)::bigint,
            'xmin_age', age(s.xmin), 'catalog_xmin_age', age(s.catalog_xmin))
   FROM pg_replication_slots s,
        (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END AS lsn) w
