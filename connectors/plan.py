@@ -174,7 +174,9 @@ def _change(desired: Desired, info: ConnectorInfo | None, rival: str | None) -> 
         return Change(desired.name, "create", desired.topic, settings_between(None, desired.config), notes=desired.notes)
     settings = settings_between(info.config, desired.config)
     foreign = edited(info.config)
-    notes = (*desired.notes, "the live configuration was edited since it was applied") if foreign else desired.notes
+    notes = desired.notes
+    if foreign:
+        notes = (*notes, "the live configuration was edited since it was applied")
     action: Action = "update" if settings else _standing(info.status)
     if action == "restart":
         notes = (*notes, f"FAILED: {redact.causes(info.status.failed_traces[0])}")

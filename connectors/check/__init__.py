@@ -30,8 +30,9 @@ def source(
 
         return mariadb_check.source(definition, dsn, position)
     if not KINDS[definition.kind].replicated:
+        title = KINDS[definition.kind].title
         raise ConnectorError(
-            f"{definition.path}: sources of {KINDS[definition.kind].title} are not looked at: cdc replicate does not read them",
+            f"{definition.path}: sources of {title} are not looked at: cdc replicate does not read them",
             hint="cdc connectors validate",
         )
     from connectors.check import postgres
