@@ -171,7 +171,8 @@ def _change(desired: Desired, info: ConnectorInfo | None, rival: str | None) -> 
     if rival is not None:
         return Change(desired.name, "refuse", desired.topic, live=live, notes=(rival,))
     if info is None:
-        return Change(desired.name, "create", desired.topic, settings_between(None, desired.config), notes=desired.notes)
+        settings = settings_between(None, desired.config)
+        return Change(desired.name, "create", desired.topic, settings, notes=desired.notes)
     settings = settings_between(info.config, desired.config)
     foreign = edited(info.config)
     notes = desired.notes
