@@ -61,6 +61,12 @@ class Scan:
     rows: int
 
     @property
+    def unread(self) -> tuple[str, ...]:
+        """Tables that have not been read to their end, the one in hand among them."""
+        done = {scan.table for scan in self.scans if scan.whole}
+        return tuple(table for table in self.tables if table not in done)
+
+    @property
     def whole(self) -> bool:
         """Whether it was read to its end."""
         return self.status in {"SUCCEEDED", "EMPTY"}
@@ -97,8 +103,7 @@ class Snapshot:
     @property
     def whole(self) -> bool:
         """Whether it is complete, and every table was read to its end."""
-        done = {scan.table for scan in self.scans if scan.whole}
-        return self.state == "complete" and done >= set(self.tables)
+        return self.state == "complete" and not self.unread
 
 
 def fold(snapshot: Snapshot, said: Notification) -> Snapshot:

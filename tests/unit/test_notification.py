@@ -89,8 +89,9 @@ def test_a_signal_names_tables_as_debezium_does_and_a_condition_without_the_word
 
 def test_the_last_snapshot_is_known_by_its_signal():
     first, second = start(9, ["public.a"]), start(10, ["public.a"])
-    others = [make(11).id for make in (pause, resume, stop)]
-    assert max(len(each) for each in (start(10**18, ["public.a"]).id, stop(10**18).id)) <= 42
+    others = [pause(11).id, resume(11).id, stop(11, ["public.a b"]).id]
+    assert json.loads(stop(11, ["public.a b"]).data) == {"type": "incremental", "data-collections": [r"public\.a\ b"]}
+    assert max(len(each) for each in (start(10**18, ["public.a"]).id, resume(10**18).id)) <= 42
     found = last_begun([second.id, first.id, *others, "snapshot-of-somebody", "7c1-open"])
     assert found is not None
     assert (found.id, found.offset) == (second.id, 10)
