@@ -61,12 +61,6 @@ class Scan:
     rows: int
 
     @property
-    def unread(self) -> tuple[str, ...]:
-        """Tables that have not been read to their end, the one in hand among them."""
-        done = {scan.table for scan in self.scans if scan.whole}
-        return tuple(table for table in self.tables if table not in done)
-
-    @property
     def whole(self) -> bool:
         """Whether it was read to its end."""
         return self.status in {"SUCCEEDED", "EMPTY"}
@@ -99,6 +93,12 @@ class Snapshot:
         """From the first to the last that it has said, without its pauses."""
         until = self.latest if self.paused_at is None else self.paused_at
         return 0.0 if self.began is None or until is None else (until - self.began - self.idle) / 1000
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Tables that have not been read to their end, the one in hand among them."""
+        done = {scan.table for scan in self.scans if scan.whole}
+        return tuple(table for table in self.tables if table not in done)
 
     @property
     def whole(self) -> bool:
