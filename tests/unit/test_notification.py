@@ -36,7 +36,8 @@ def test_a_snapshot_runs_through_its_tables_to_its_end():
     done = folded(STARTED, chunk("10"), read, said("TABLE_SCAN_COMPLETED", 4_000, scanned_collection="public.b", status="EMPTY"), said("COMPLETED", 5_000))
     assert (done.state, done.seconds, done.current) == ("complete", 4.0, None)
     assert done.whole
-    assert not folded(STARTED, read, said("COMPLETED")).whole
+    stopped = folded(STARTED, read, said("ABORTED"), said("COMPLETED"))
+    assert (stopped.state, stopped.unread, stopped.whole) == ("stopped", ("public.b",), False)
     assert [(scan.table, scan.whole, scan.rows) for scan in done.scans] == [("public.a", True, 7), ("public.b", True, 0)]
 
 
