@@ -95,10 +95,15 @@ class Snapshot:
         return 0.0 if self.began is None or until is None else (until - self.began - self.idle) / 1000
 
     @property
+    def unread(self) -> tuple[str, ...]:
+        """Tables that have not been read to their end, the one in hand among them."""
+        done = {scan.table for scan in self.scans if scan.whole}
+        return tuple(table for table in self.tables if table not in done)
+
+    @property
     def whole(self) -> bool:
         """Whether it is complete, and every table was read to its end."""
-        done = {scan.table for scan in self.scans if scan.whole}
-        return self.state == "complete" and done >= set(self.tables)
+        return self.state == "complete" and not self.unread
 
 
 def fold(snapshot: Snapshot, said: Notification) -> Snapshot:
@@ -152,8 +157,15 @@ def _going(snapshot: Snapshot, _detail: Mapping[str, str]) -> Snapshot:
     return replace(snapshot, state="running", idle=snapshot.idle + paused, paused_at=None)
 
 
-def _ended(state: State) -> Callable[[Snapshot, Mapping[str, str]], Snapshot]:
-    return lambda snapshot, detail: replace(_going(snapshot, detail), state=state, current=None)
+def _ended(snapshot: Snapshot, detail: Mapping[str, str]) -> Snapshot:
+    """Nothing is left to read: COMPLETED comes after a stop as well, of which the tables tell that were not read."""
+    scanned = {scan.table for scan in snapshot.scans}
+    state: State = "complete" if scanned >= set(snapshot.tables) else "stopped"
+    return replace(_going(snapshot, detail), state=state, current=None)
+
+
+def _aborted(snapshot: Snapshot, detail: Mapping[str, str]) -> Snapshot:
+    return replace(_going(snapshot, detail), state="stopped", current=None)
 
 
 def _integer(text: str | None) -> int | None:
@@ -166,7 +178,7 @@ _FOLDED: Mapping[str, Callable[[Snapshot, Mapping[str, str]], Snapshot]] = {
     "TABLE_SCAN_COMPLETED": _scanned,
     "PAUSED": lambda snapshot, _detail: replace(snapshot, state="paused", since_pause=0, paused_at=snapshot.latest),
     "RESUMED": _going,
-    "COMPLETED": _ended("complete"),
-    "ABORTED": _ended("stopped"),
+    "COMPLETED": _ended,
+    "ABORTED": _aborted,
 }
 """By Debezium's word. Others say nothing that is kept."""

@@ -36,7 +36,8 @@ def test_a_snapshot_runs_through_its_tables_to_its_end():
     done = folded(STARTED, chunk("10"), read, said("TABLE_SCAN_COMPLETED", 4_000, scanned_collection="public.b", status="EMPTY"), said("COMPLETED", 5_000))
     assert (done.state, done.seconds, done.current) == ("complete", 4.0, None)
     assert done.whole
-    assert not folded(STARTED, read, said("COMPLETED")).whole
+    stopped = folded(STARTED, read, said("ABORTED"), said("COMPLETED"))
+    assert (stopped.state, stopped.unread, stopped.whole) == ("stopped", ("public.b",), False)
     assert [(scan.table, scan.whole, scan.rows) for scan in done.scans] == [("public.a", True, 7), ("public.b", True, 0)]
 
 
@@ -89,8 +90,9 @@ def test_a_signal_names_tables_as_debezium_does_and_a_condition_without_the_word
 
 def test_the_last_snapshot_is_known_by_its_signal():
     first, second = start(9, ["public.a"]), start(10, ["public.a"])
-    others = [make(11).id for make in (pause, resume, stop)]
-    assert max(len(each) for each in (start(10**18, ["public.a"]).id, stop(10**18).id)) <= 42
+    others = [pause(11).id, resume(11).id, stop(11, ["public.a b"]).id]
+    assert json.loads(stop(11, ["public.a b"]).data) == {"type": "incremental", "data-collections": [r"public\.a\ b"]}
+    assert max(len(each) for each in (start(10**18, ["public.a"]).id, resume(10**18).id)) <= 42
     found = last_begun([second.id, first.id, *others, "snapshot-of-somebody", "7c1-open"])
     assert found is not None
     assert (found.id, found.offset) == (second.id, 10)

@@ -34,13 +34,13 @@ patience = click.option(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of a snapshot: a word for it, the states that it makes sense in, the signals by the state that it
-    is in, and when it is done. ``warning``: what it does, where a person must agree.
+    """What is asked of a snapshot: a word for it, the states that it makes sense in, the signals by what is
+    known of it, and when it is done. ``warning``: what it does, where a person must agree.
     """
 
     word: str
     fit: frozenset[str]
-    signals: Callable[[str, int], list[Signal]]
+    signals: Callable[[Snapshot, int], list[Signal]]
     reached: Callable[[Snapshot], bool]
     warning: str | None = None
 
@@ -60,7 +60,7 @@ def pause(source: str, reason: str, timeout_s: float, path: Path | None) -> None
     order = Order(
         "pause",
         frozenset({"running"}),
-        lambda _state, offset: [signals.pause(offset)],
+        lambda _seen, offset: [signals.pause(offset)],
         lambda seen: seen.state not in {"asked", "running"},
     )
     _carry_out(source, order, reason, timeout_s, path, yes=True)
@@ -78,7 +78,7 @@ def resume(source: str, reason: str, timeout_s: float, path: Path | None) -> Non
     order = Order(
         "resume",
         frozenset({"paused"}),
-        lambda _state, offset: [signals.resume(offset)],
+        lambda _seen, offset: [signals.resume(offset)],
         lambda seen: seen.state != "paused",
     )
     _carry_out(source, order, reason, timeout_s, path, yes=True)
@@ -95,9 +95,10 @@ def stop(source: str, reason: str, yes: bool, timeout_s: float, path: Path | Non
     from cdc import signals
     from cdc.notification import ENDED
 
-    def made(state: str, offset: int) -> list[Signal]:
+    def made(seen: Snapshot, offset: int) -> list[Signal]:
         # Debezium takes note of a stop between two chunks, and a paused snapshot comes to no next chunk.
-        return [signals.stop(offset), *([signals.resume(offset)] if state == "paused" else [])]
+        further = [signals.resume(offset)] if seen.state == "paused" else []
+        return [signals.stop(offset, seen.unread), *further]
 
     order = Order(
         "stop",
@@ -148,7 +149,7 @@ def _carry_out(source: str, order: Order, reason: str, timeout_s: float, path: P
 def _send(place: Place, table: SignalTable, follow: Following, order: Order, reason: str) -> None:
     from cdc.cli.connectors.snapshot.place import record
 
-    signals = order.signals(follow.snapshot.state, follow.position)
+    signals = order.signals(follow.snapshot, follow.position)
     record(
         place,
         f"snapshot-{order.word}",

@@ -174,8 +174,7 @@ def report_end(snapshot: Snapshot, name: str) -> None:
     for scan in snapshot.scans:
         click.echo(f"read {scan.table}: {scan.rows:,} rows ({scan.status})", err=True)
     if not snapshot.whole:
-        done = {scan.table for scan in snapshot.scans if scan.whole}
-        what = ", ".join(table for table in snapshot.tables if table not in done) or "to the end"
+        what = ", ".join(snapshot.unread) or "to the end"
         raise CheckFailed(
             f"snapshot {snapshot.id} did not read {what} ({snapshot.state})",
             hint=f"cdc connectors logs {name}   says why; then start it again",
