@@ -13,6 +13,7 @@ within() {  # SECONDS WHAT COMMAND…: until the command succeeds
     until "$@"; do [ $SECONDS -lt $until ] || fail "$what"; sleep 1; done
 }
 ending() {
+    rm -f /tmp/story.$$ /tmp/story.*.$$
     [ "${KEEP:-}" ] || docker compose --profile tools down --volumes --timeout 30 > /dev/null 2>&1 || true
 }
 trap ending EXIT
