@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes every secret of docker-compose.yml in deploy/compose/secrets/ (ignored by git), each a file of its own.
-# What is there stays, so it is safe to repeat: to replace a password, remove its file first (docs/deploy.md).
+# What is there stays, so it is safe to repeat: to replace a password, empty its file first (docs/deploy.md).
 #
 # The folder is this user's alone (0700). The files in it can be read by others (0644), because the users inside the
 # containers are others: Compose mounts a file as it is. Files are written in place, so a running container sees the new text.

@@ -110,7 +110,7 @@ def test_the_warehouses_roles_suffice_and_none_is_a_superuser(place):
 
 def test_a_replaced_password_is_taken_over_by_running_the_file_again(place):
     before = (place.secrets / "cdc_auditor").read_text()
-    (place.secrets / "cdc_auditor").unlink()
+    (place.secrets / "cdc_auditor").write_text("")
     subprocess.run(["sh", COMPOSE / "secrets.sh", place.secrets], check=True, capture_output=True)
     place.psql("-d", "postgres", "-f", place.adapted(COMPOSE / "postgres/warehouse_roles.sql"))
     after = (place.secrets / "cdc_auditor").read_text()
