@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fix_stack import missing_service
+
 FOLDER = Path(__file__).resolve().parents[2] / "deploy/systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
 MOST_EXPOSED = 2.0
@@ -21,7 +23,7 @@ def analyze(tmp_path):
     """Runs systemd-analyze on a unit whose program is where this machine has one."""
     program = shutil.which("systemd-analyze")
     if program is None:
-        pytest.skip("systemd-analyze is not here (Debian: apt-get install systemd)")
+        missing_service("no systemd-analyze (apt-get install systemd)")
 
     def run(verb: str, unit: Path, *options: str) -> str:
         text = unit.read_text().replace("/opt/cdc/bin/cdc", str(Path(sys.executable).with_name("cdc")))
