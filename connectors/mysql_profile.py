@@ -18,7 +18,7 @@ CONNECTOR_CLASS = "io.debezium.connector.mysql.MySqlConnector"
 HEARTBEAT_QUERY = (
     f"UPDATE {HEARTBEAT} SET beat_at = now(6), system_identifier = @@server_uuid, timeline = @@server_id WHERE id = 1"
 )
-_MODES = {
+MODES = {
     "disable": "disabled",
     "trust": "required",
     "verify-ca": "verify_ca",
@@ -31,7 +31,7 @@ def expand(definition: Definition, secrets: SecretLookup) -> Settings:
     """The whole configuration with its reasons."""
     login = {
         "database.ssl.mode": said(
-            _MODES[definition.database.sslmode], "database.sslmode; Debezium's default falls back to plain text"
+            MODES[definition.database.sslmode], "database.sslmode; Debezium's default falls back to plain text"
         ),
     }
     beat = Setting(HEARTBEAT_QUERY, "the stream itself says which server it comes from")

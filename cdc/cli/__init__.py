@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -58,8 +59,11 @@ def main() -> None:
     except click.exceptions.Abort:  # Ctrl-C, or the end of input at a question
         code = _say("interrupted", None, 130)
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        if _for_a_program():
+            code = _say(error.format_message(), None, error.exit_code)
+        else:
+            error.show()
+            code = error.exit_code
     except BrokenPipeError:  # the reader of our output left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
@@ -71,8 +75,23 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _for_a_program() -> bool:
+    """Whether JSON was asked for: whoever reads standard error then reads JSON there, too."""
+    words = sys.argv[1:]
+    asked = [after for word, after in pairwise(words) if word == "--output"]
+    asked += [word.partition("=")[2] for word in words if word.startswith("--output=")]
+    return bool(asked) and asked[-1] in {"json", "ndjson"}
+
+
 def _say(message: str, hint: str | None, code: int) -> int:
     from cdc.cli.output import printable
+
+    if _for_a_program():
+        import json
+
+        error = {"code": code, "message": message, "hint": hint}
+        click.echo(json.dumps({"error": error}, ensure_ascii=False), err=True)
+        return code
 
     for line in (f"cdc: {message}", *((f"  → {hint}",) if hint else ())):
         click.echo("\n".join(map(printable, line.split("\n"))), err=True)  # a table may be named with escape codes

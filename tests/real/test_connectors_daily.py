@@ -24,7 +24,7 @@ from cdc.cli import completion, main
 from cdc.cli.connectors.describe import describe
 from cdc.local.stack import Stack
 from connectors import apply as applying
-from connectors import lifecycle
+from connectors import definition, lifecycle, profile
 from connectors.apply import Options, bring
 from connectors.client import ConnectClient
 from connectors.errors import NotFound, TaskFailed
@@ -383,4 +383,7 @@ def test_export_leaves_secrets_out(running: Own, client: ConnectClient, tmp_path
     text = (tmp_path / f"{running.name}.yaml").read_text()
     assert "${file:" in text
     assert "cdc.applied" not in text
+    exported = definition.load(tmp_path / f"{running.name}.yaml")
+    again = profile.configuration(profile.expand(exported, profile.as_written))
+    assert again == {name: value for name, value in unmarked(client.config(running.name)).items() if name != "name"}
     assert "exists" in connectors(running, "export", running.name, "--folder", str(tmp_path), code=4)[1]

@@ -19,7 +19,7 @@ COMMANDS = {
     "restart": ("cdc.cli.connectors.lifecycle:restart", "Restart what has failed, and wait until it runs."),
     "rollback": ("cdc.cli.connectors.rollback:rollback", "Put back the configuration that the last apply replaced."),
     "delete": ("cdc.cli.connectors.delete:delete", "Delete a connector; shows its offsets and what it leaves behind."),
-    "export": ("cdc.cli.connectors.export:export", "Write existing connectors as files without secrets."),
+    "export": ("cdc.cli.connectors.export:export", "Write existing connectors as definitions, without secrets."),
     "edit": ("cdc.cli.connectors.edit:edit", "Edit a definition, see its plan, apply it."),
     "explain": ("cdc.cli.connectors.explain:explain", "Print every setting of a connector, and why it is so."),
     "check": ("cdc.cli.connectors.check:check", "Name what could lose or change evidence, and what mends it."),

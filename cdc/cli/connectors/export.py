@@ -25,22 +25,27 @@ if TYPE_CHECKING:
     help="Write NAME.yaml into it; default: standard output.",
 )
 @click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--raw", is_flag=True, help="In the form of Connect's REST interface, not as definitions.")
 @cluster_options
-def export(names: tuple[str, ...], folder: Path | None, force: bool, path: Path | None, context: str | None) -> None:
-    """Write the configurations of existing connectors (all of Kafka Connect, or those named) as YAML, without secrets.
+def export(
+    names: tuple[str, ...], folder: Path | None, force: bool, raw: bool, path: Path | None, context: str | None
+) -> None:
+    """Write existing connectors (all of Kafka Connect, or those named) as definitions, without secrets.
 
-    A secret that stands in plain is replaced by a reference and named on standard error. The form is that of Connect's
-    REST interface, not of a definition.
+    A secret that stands in plain is replaced by a reference and named on standard error. What no definition can say,
+    such as a connector of another kind, is written in the form of Connect's REST interface.
     """
     settings = config.load(path, context)
     with opened(settings) as client:
         found = client.connectors()
         chosen = picked(settings, found, names, everything=False) if names else found
-        exported = [_export(client, info) for info in chosen]
+        exported = [_export(client, info, raw=raw) for info in chosen]
     for each in exported:
         if each.replaced:
             told = ", ".join(f"{setting} → {reference}" for setting, reference in each.replaced.items())
             click.echo(f"{each.name}: a secret stood in plain: {told}", err=True)
+        for note in each.notes:
+            click.echo(f"{each.name}: {note}", err=True)
     if folder is None:
         click.echo("---\n".join(each.text for each in exported), nl=False)
         return
@@ -48,7 +53,7 @@ def export(names: tuple[str, ...], folder: Path | None, force: bool, path: Path 
         _write(folder, each, force=force)
 
 
-def _export(client: ConnectClient, info: ConnectorInfo) -> Exported:
+def _export(client: ConnectClient, info: ConnectorInfo, *, raw: bool) -> Exported:
     from connectors.errors import ConnectorError
     from connectors.export import export as exported
 
@@ -56,7 +61,7 @@ def _export(client: ConnectClient, info: ConnectorInfo) -> Exported:
         secrets = client.secret_settings(info.config.get("connector.class", ""))
     except ConnectorError:
         secrets = None
-    return exported(info.name, info.config, secrets)
+    return exported(info.name, info.config, secrets, raw=raw)
 
 
 def _write(folder: Path, each: Exported, *, force: bool) -> None:
