@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
 from cdc.cli.checking import answered, strict_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import output_option
 from cdc.errors import ConfigError
 
@@ -24,15 +24,17 @@ from cdc.errors import ConfigError
 )
 @strict_option
 @output_option
-@config_option
-def check(names: tuple[str, ...], fix_sql: bool, strict: bool, output: str, path: Path | None) -> None:
+@cluster_options
+def check(
+    names: tuple[str, ...], fix_sql: bool, strict: bool, output: str, path: Path | None, context: str | None
+) -> None:
     """Look at source databases and the connectors on Kafka Connect (all, or those named), and at Kafka, for what could
     lose or change evidence: each known way by name. Reads only.
 
     Each finding says why it matters and what mends it; docs/checks.md lists all that can be found. Exit code 6 when
     there is an error, 5 when no part answers. `cdc connectors apply` refuses a source with an error.
     """
-    settings = config.load(path)
+    settings = config.load(path, context)
     if fix_sql:
         click.echo(_script(settings, names), nl=False)
         return

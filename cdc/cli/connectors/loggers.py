@@ -10,7 +10,7 @@ import click
 
 from cdc import config
 from cdc.cli.accept_gap import demand_consent, unasked
-from cdc.cli.audit.options import config_option
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def loggers() -> None:
 @loggers.command()
 @click.argument("name", required=False, metavar="[LOGGER]")
 @output_option
-@config_option
-def get(name: str | None, output: str, path: Path | None) -> None:
+@cluster_options
+def get(name: str | None, output: str, path: Path | None, context: str | None) -> None:
     """Show the levels that are set on the worker that answers, or the one that holds for LOGGER."""
     from cdc.connect_client import opened
     from connectors.loggers import logger
     from connectors.loggers import loggers as all_of
 
-    settings = config.load(path)
+    settings = config.load(path, context)
     with opened(settings) as client:
         found = all_of(client) if name is None else (logger(client, name),)
     sheet: Sheet[Logger] = Sheet(("logger", "level", "changed"), lambda each: [[each.name, each.level, _at(each)]])
@@ -62,13 +62,13 @@ def get(name: str | None, output: str, path: Path | None) -> None:
     help="The worker that answers, or all of them.",
 )  # fmt: skip
 @unasked
-@config_option
-def set_(name: str, level: str, scope: str, yes: bool, path: Path | None) -> None:
+@cluster_options
+def set_(name: str, level: str, scope: str, yes: bool, path: Path | None, context: str | None) -> None:
     """Set the level of LOGGER, and of those below it. DEBUG and finer ask: rows and settings go into the log then."""
     from cdc.connect_client import opened
     from connectors.loggers import TALKATIVE, set_level
 
-    settings = config.load(path)
+    settings = config.load(path, context)
     if level.upper() in TALKATIVE:
         click.echo(
             f"at {level.upper()} Debezium and Kafka write rows and settings into the worker's log, in clear", err=True

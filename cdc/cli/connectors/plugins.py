@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def plugins() -> None:
 
 @plugins.command("list")
 @output_option
-@config_option
-def list_(output: str, path: Path | None) -> None:
+@cluster_options
+def list_(output: str, path: Path | None, context: str | None) -> None:
     """List the plugins: class, type, version."""
     from cdc.connect_client import opened
     from connectors.plugin_options import Installed, installed
 
-    settings = config.load(path)
+    settings = config.load(path, context)
     with opened(settings) as client:
         found = installed(client)
     sheet: Sheet[Installed] = Sheet(
@@ -56,13 +56,13 @@ def list_(output: str, path: Path | None) -> None:
 @click.argument("name", metavar="CLASS")
 @click.option("--search", help="Options that have this in their name or documentation.")
 @output_option
-@config_option
-def describe(name: str, search: str | None, output: str, path: Path | None) -> None:
+@cluster_options
+def describe(name: str, search: str | None, output: str, path: Path | None, context: str | None) -> None:
     """Show the options of a plugin with their documentation. CLASS: whole, or its last part, such as `postgres`."""
     from cdc.connect_client import opened
     from connectors.plugin_options import class_of, options
 
-    settings = config.load(path)
+    settings = config.load(path, context)
     with opened(settings) as client:
         class_name = class_of(client, name)
         found = [each for each in options(client, class_name) if search is None or each.speaks_of(search)]

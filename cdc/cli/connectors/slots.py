@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 from cdc.errors import ConfigError
 
@@ -32,14 +32,14 @@ _MEMBERS = (
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=sources)
 @output_option
-@config_option
-def slots(names: tuple[str, ...], output: str, path: Path | None) -> None:
+@cluster_options
+def slots(names: tuple[str, ...], output: str, path: Path | None, context: str | None) -> None:
     """Show the replication slots of the sources' servers (all, or those of the sources named), those of others too.
 
     Of MariaDB, which has none, the binary log: what is kept of it, when it expires, and how far the connector is.
     Sizes are bytes, ages transactions.
     """
-    settings = config.load(path)
+    settings = config.load(path, context)
     chosen = [settings.source(name) for name in names] or list(settings.sources.values())
     lines = list(_lines(settings, chosen))
     write(_answer(lines), output)

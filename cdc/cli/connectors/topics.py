@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 
 
@@ -16,8 +16,8 @@ from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 @click.argument("name", shell_complete=sources)
 @click.option("--reset", is_flag=True, help="Have Connect forget them, and note anew from now on. The topics stay.")
 @output_option
-@config_option
-def topics(name: str, reset: bool, output: str, path: Path | None) -> None:
+@cluster_options
+def topics(name: str, reset: bool, output: str, path: Path | None, context: str | None) -> None:
     """Show the topics that the connector NAME has written to since it was created, or since --reset.
 
     One of ours writes to one topic, as its definition says; another there was written by an older configuration.
@@ -25,7 +25,7 @@ def topics(name: str, reset: bool, output: str, path: Path | None) -> None:
     from cdc.connect_client import opened
     from connectors.active_topics import active_topics, forget_topics
 
-    settings = config.load(path)
+    settings = config.load(path, context)
     with opened(settings) as client:
         found = active_topics(client, name)
         if reset:

@@ -13,8 +13,8 @@ import click
 
 from cdc import config
 from cdc.cli.accept_gap import demand_consent, demand_reason, reasoned, unasked
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class Change:
 @reasoned
 @unasked
 @patience
-@config_option
+@cluster_options
 def set_(
     name: str, lsn: str | None, document: IO[str] | None, stop_it: bool, accept_loss: bool, reason: str, yes: bool,
-    timeout_s: float, path: Path | None,
+    timeout_s: float, path: Path | None, context: str | None,
 ) -> None:  # fmt: skip
     """Have the connector NAME go on from another position. It must be STOPPED, or --stop does it.
 
@@ -81,7 +81,7 @@ def set_(
         def after(_before: Sequence[Stored]) -> tuple[Stored, ...]:
             return given
 
-    _change(config.load(path), Change(name, "set", after, reason, stop_it, accept_loss, yes, timeout_s))
+    _change(config.load(path, context), Change(name, "set", after, reason, stop_it, accept_loss, yes, timeout_s))
 
 
 @click.command()
@@ -91,14 +91,24 @@ def set_(
 @reasoned
 @unasked
 @patience
-@config_option
+@cluster_options
 def reset(
-    name: str, stop_it: bool, accept_loss: bool, reason: str, yes: bool, timeout_s: float, path: Path | None
+    name: str,
+    stop_it: bool,
+    accept_loss: bool,
+    reason: str,
+    yes: bool,
+    timeout_s: float,
+    path: Path | None,
+    context: str | None,
 ) -> None:
     """Forget the position of the connector NAME: when it runs next it reads all tables anew. It must be STOPPED, or
     --stop does it.
     """
-    _change(config.load(path), Change(name, "reset", lambda _before: (), reason, stop_it, accept_loss, yes, timeout_s))
+    _change(
+        config.load(path, context),
+        Change(name, "reset", lambda _before: (), reason, stop_it, accept_loss, yes, timeout_s),
+    )
 
 
 def _at(text: str) -> Callable[[Sequence[Stored]], tuple[Stored, ...]]:

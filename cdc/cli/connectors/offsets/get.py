@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _COLUMNS = ("partition", "position", "offset")
 @click.command()
 @click.argument("name", shell_complete=sources)
 @output_option
-@config_option
-def get(name: str, output: str, path: Path | None) -> None:
+@cluster_options
+def get(name: str, output: str, path: Path | None, context: str | None) -> None:
     """Show the position that Connect keeps for the connector NAME: partition, offset, PostgreSQL's LSN as text.
 
     Keys that an incremental snapshot has come to are values of rows: they are left out.
@@ -32,7 +32,7 @@ def get(name: str, output: str, path: Path | None) -> None:
     from cdc.connect_client import opened
     from connectors.offsets import in_flight, stored
 
-    settings = config.load(path)
+    settings = config.load(path, context)
     with opened(settings) as client:
         found = stored(client, name)
     running = in_flight(found)

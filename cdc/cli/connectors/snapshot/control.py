@@ -11,8 +11,8 @@ import click
 
 from cdc import config
 from cdc.cli.accept_gap import demand_consent, demand_reason, reasoned, unasked
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Order:
 @click.argument("source", shell_complete=sources)
 @reasoned
 @patience
-@config_option
-def pause(source: str, reason: str, timeout_s: float, path: Path | None) -> None:
+@cluster_options
+def pause(source: str, reason: str, timeout_s: float, path: Path | None, context: str | None) -> None:
     """Have the snapshot of SOURCE read no further chunk for now. The stream goes on.
 
     Debezium forgets that it was paused when its task is restarted, and reads on.
@@ -63,15 +63,15 @@ def pause(source: str, reason: str, timeout_s: float, path: Path | None) -> None
         lambda _seen, offset: [signals.pause(offset)],
         lambda seen: seen.state not in {"asked", "running"},
     )
-    _carry_out(source, order, reason, timeout_s, path, yes=True)
+    _carry_out(source, order, reason, timeout_s, path, context, yes=True)
 
 
 @click.command()
 @click.argument("source", shell_complete=sources)
 @reasoned
 @patience
-@config_option
-def resume(source: str, reason: str, timeout_s: float, path: Path | None) -> None:
+@cluster_options
+def resume(source: str, reason: str, timeout_s: float, path: Path | None, context: str | None) -> None:
     """Have the snapshot of SOURCE that was paused read on."""
     from cdc import signals
 
@@ -81,7 +81,7 @@ def resume(source: str, reason: str, timeout_s: float, path: Path | None) -> Non
         lambda _seen, offset: [signals.resume(offset)],
         lambda seen: seen.state != "paused",
     )
-    _carry_out(source, order, reason, timeout_s, path, yes=True)
+    _carry_out(source, order, reason, timeout_s, path, context, yes=True)
 
 
 @click.command()
@@ -89,8 +89,8 @@ def resume(source: str, reason: str, timeout_s: float, path: Path | None) -> Non
 @reasoned
 @unasked
 @patience
-@config_option
-def stop(source: str, reason: str, yes: bool, timeout_s: float, path: Path | None) -> None:
+@cluster_options
+def stop(source: str, reason: str, yes: bool, timeout_s: float, path: Path | None, context: str | None) -> None:
     """Have the connector give up the snapshot of SOURCE. What was read stays; what was not is not."""
     from cdc import signals
     from cdc.notification import ENDED
@@ -107,17 +107,19 @@ def stop(source: str, reason: str, yes: bool, timeout_s: float, path: Path | Non
         lambda seen: seen.state in ENDED,
         f"will      have the connector of {source} give up its snapshot: tables stay half read",
     )
-    _carry_out(source, order, reason, timeout_s, path, yes=yes)
+    _carry_out(source, order, reason, timeout_s, path, context, yes=yes)
 
 
-def _carry_out(source: str, order: Order, reason: str, timeout_s: float, path: Path | None, *, yes: bool) -> None:
+def _carry_out(
+    source: str, order: Order, reason: str, timeout_s: float, path: Path | None, context: str | None, *, yes: bool
+) -> None:
     from cdc.cli.connectors.snapshot.place import demand_running, newest, place_of
     from cdc.connect_client import opened
     from cdc.snapshots import following
     from connectors.signal_table import signal_table
 
     demand_reason(reason)
-    place = place_of(config.load(path), source)
+    place = place_of(config.load(path, context), source)
     with opened(place.settings) as client, signal_table(place.definition, place.dsn) as table:
         demand_running(client, source)
         table.lock()

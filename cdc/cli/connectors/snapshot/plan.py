@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import output_option, write
 
 where_option = click.option(
@@ -21,8 +21,10 @@ where_option = click.option(
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
 @where_option
 @output_option
-@config_option
-def plan(source: str, tables: tuple[str, ...], where: str | None, output: str, path: Path | None) -> None:
+@cluster_options
+def plan(
+    source: str, tables: tuple[str, ...], where: str | None, output: str, path: Path | None, context: str | None
+) -> None:
     """Say what reading TABLEs of SOURCE anew would take (without any: all that have a key), and whether it can be done.
 
     Rows and bytes are the source's own estimates; the time is reckoned by the pace of the last snapshot, where there
@@ -33,7 +35,7 @@ def plan(source: str, tables: tuple[str, ...], where: str | None, output: str, p
     from cdc.connect_client import opened
     from cdc.errors import ConfigError
 
-    place = place_of(config.load(path), source)
+    place = place_of(config.load(path, context), source)
     chosen = captured(place, tables)
     if where is not None:
         if len(tables) != 1:

@@ -10,8 +10,8 @@ import click
 
 from cdc import config
 from cdc.cli.accept_gap import demand_consent, demand_reason, reasoned, unasked
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.connectors.snapshot.plan import where_option
 from cdc.errors import CheckFailed, ConfigError, Conflict
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     help="Seconds to wait until the connector has begun.",
 )
 @unasked
-@config_option
+@cluster_options
 def start(
     source: str,
     tables: tuple[str, ...],
@@ -50,6 +50,7 @@ def start(
     begin_s: float,
     yes: bool,
     path: Path | None,
+    context: str | None,
 ) -> None:
     """Have the connector read TABLEs of SOURCE anew while it streams on: an incremental snapshot.
 
@@ -63,7 +64,7 @@ def start(
     from connectors.signal_table import signal_table
 
     demand_reason(reason)
-    place = place_of(config.load(path), source)
+    place = place_of(config.load(path, context), source)
     chosen = captured(place, tables)
     if where is not None:
         if len(chosen) != 1:

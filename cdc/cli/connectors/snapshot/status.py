@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cdc import config
-from cdc.cli.audit.options import config_option
 from cdc.cli.completion import sources
+from cdc.cli.connectors.cluster import cluster_options
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 from cdc.errors import NotFound
 
@@ -24,8 +24,8 @@ Line = dict[str, Any]
 @click.argument("source", shell_complete=sources)
 @click.option("--wait", is_flag=True, help="Stay until it has ended; a bar on a terminal.")
 @output_option
-@config_option
-def status(source: str, wait: bool, output: str, path: Path | None) -> None:
+@cluster_options
+def status(source: str, wait: bool, output: str, path: Path | None, context: str | None) -> None:
     """Say how far the snapshot of SOURCE has come that was asked for last.
 
     Reads the topic from where that was: of a long snapshot this takes a while. Exit code 3 when none was asked for;
@@ -38,7 +38,7 @@ def status(source: str, wait: bool, output: str, path: Path | None) -> None:
     from cdc.snapshots import following
     from connectors.signal_table import signal_table
 
-    place = place_of(config.load(path), source)
+    place = place_of(config.load(path, context), source)
     with signal_table(place.definition, place.dsn) as table:
         begun = newest(table)
     with opened(place.settings) as client:
