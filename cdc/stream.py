@@ -229,6 +229,7 @@ class Stream:
         if code == KafkaError._PARTITION_EOF and offset != self._end:  # noqa: SLF001 - the client library's name
             self._end, self._held_since = offset, None
         if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - likewise
+            self.confirm()  # a topic that was made anew may be shorter still
             raise Halted(
                 "position-lost", f"{self._topic.name}/0 no longer has offset {self._expected}", hint="cdc stream show"
             )
