@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors import profile, redact
+from connectors import plan, profile, redact
 from connectors.check.configuration import configuration
 from connectors.check.losses import known, version
 from connectors.check.position import Position
@@ -99,8 +99,7 @@ def live(client: ConnectClient, definition: Definition, seen: Seen, secrets: Sec
     plugin = seen.plugins.get(connector.class_name, "")
     yield from configuration(definition.kind, has, plugin, definition.topic)
     desired = profile.configuration(profile.expand(definition, secrets))
-    names = sorted((has.keys() | desired.keys()) - {"name"})
-    differs = [setting for setting in names if has.get(setting) != desired.get(setting)]
+    differs = plan.differences(has, desired)
     if differs:
         listed = ", ".join(differs[:6]) + (", …" if len(differs) > 6 else "")
         command = f"cdc connectors apply {name}"
