@@ -53,6 +53,7 @@ def _live(source: MariaSource, scenarios: Sequence[Scenario], outcome: Outcome, 
     cdc(source, "policy", "init", source.name)
     _protect(source, Random(f"{seed}/{scenarios[0].number}"))
     cdc(source, "connectors", "apply", source.name)
+    source.wait()  # DDL amid its snapshot ends Debezium's task (docs/reliability.md)
     _change(source.server, outcome, [s.transactions(transactions) for s in scenarios])
     source.wait()
     for scenario in scenarios:

@@ -439,11 +439,14 @@ def test_a_warehouse_from_before_gets_its_views_when_it_is_migrated(warehouse_cl
     with monkeypatch.context() as older:
         older.setattr(module, "sql_folder", lambda: folder)
         migrate(database.admin_dsn)
-        asked = "audit.open_quarantine(text)"  # by today's worker, which an older one was not
-        query(database.admin_dsn, f"CREATE FUNCTION {asked} RETURNS TABLE (table_name text, kafka_offset bigint) LANGUAGE sql AS 'SELECT NULL, 0 WHERE false'")
+        asked = "pipeline.table_waits(text)"  # this and the table by today's worker, which an older one was not
+        query(database.admin_dsn, f"CREATE FUNCTION {asked} RETURNS TABLE (seq bigint, table_name text, kafka_offset bigint) LANGUAGE sql AS 'SELECT 0, NULL, 0 WHERE false'")
+        query(database.admin_dsn, "CREATE TABLE pipeline.row_wait (log text, table_name text, row_key text, since bigint, open bigint[])")
+        query(database.admin_dsn, "GRANT SELECT ON pipeline.row_wait TO cdc_replicator")
         with worker(database) as it:
             it.bring(History(Random(1)).grow(20).feed.records)
         query(database.admin_dsn, f"DROP FUNCTION {asked}")
+        query(database.admin_dsn, "DROP TABLE pipeline.row_wait")
     assert query(database.admin_dsn, "SELECT to_regnamespace('trading_history')") == [(None,)]
     assert migrate(database.admin_dsn) == later
     tables = query(database.auditor_dsn, "SELECT count(DISTINCT table_name) FROM pipeline.table_version")
