@@ -25,7 +25,7 @@ picture: $(STAMP) ## Run the demo, and put what it prints into README.md and doc
 	@out=$$(mktemp) && $(BIN)/cdc demo > $$out && $(BIN)/python -m cdc.local.demo.picture $$out && rm $$out
 
 test: lint ## Everything that check does, and all tests on real servers
-	$(BIN)/python -m pytest --require-services
+	$(BIN)/python -m pytest --require-services --durations=30
 
 check: lint ## Lint, types, import contracts, unit and property tests: no servers
 	$(BIN)/python -m pytest -q tests/unit tests/property tests/house
