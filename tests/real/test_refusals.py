@@ -124,11 +124,11 @@ def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 DEFINITIONS: dict[str, tuple[Change, int, str, str]] = {
     "missing": (lambda f: (f / "trading.definition.yaml").unlink(), 2, "trading.definition.yaml: no such file", "conn"),
-    "no YAML": (edit("trading.definition.yaml", "database:", "database: }"), 2, "trading.definition.yaml:5", "YAML"),
+    "no YAML": (edit("trading.definition.yaml", "database:", "database: }"), 2, "trading.definition.yaml:6", "YAML"),
     "unknown field": (
         edit("trading.definition.yaml", "kind:", "snapshot: never\nkind:"),
         2,
-        "trading.definition.yaml:3: snapshot: unknown field",
+        "trading.definition.yaml:4: snapshot: unknown field",
         "known here",
     ),
     "password in clear": (

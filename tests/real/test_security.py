@@ -46,7 +46,7 @@ dsn = {{ file = "secrets/privacy" }}
 admin_dsn = {{ env = "TEST_PRIVACY_ADMIN" }}
 
 [keyring]
-path = "keyring.json"
+path = "{state}/keyring.json"
 """
 
 
@@ -59,7 +59,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     with secured_stack(state / "stack", programs) as stack:
         _warehouse(stack)
         _source(stack)
-        text = CONFIGURATION.format(broker=stack.broker.address, connect=stack.worker.url, ca=stack.ca)
+        text = CONFIGURATION.format(broker=stack.broker.address, connect=stack.worker.url, ca=stack.ca, state=stack.state)
         stack.configuration.write_text(text)
         yield stack
 
