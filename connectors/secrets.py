@@ -95,7 +95,7 @@ def hint(config: Mapping[str, str], said: Iterable[str]) -> str | None:
     """
     text = "\n".join(said)
     references = {found[0]: name for name, value in config.items() for found in _REFERENCE.finditer(value)}
-    taken = sorted(reference for reference in references if reference in text)
+    taken = sorted(reference for reference in references if _as_a_name(reference) in text)
     if taken:
         return f"the worker did not resolve {', '.join(taken)} ({_BECAUSE}) and took it for the value"
     unreadable = _UNREADABLE.search(text)
@@ -105,6 +105,11 @@ def hint(config: Mapping[str, str], said: Iterable[str]) -> str | None:
     if secret and _DENIED.search(text) is not None:
         return f"a wrong password, or the worker did not resolve {', '.join(secret)} ({_BECAUSE}): it says nothing then"
     return None
+
+
+def _as_a_name(reference: str) -> str:
+    """As PostgreSQL repeats it where it stood for a role's name: cut to 63 bytes."""
+    return reference.encode()[:63].decode(errors="ignore")
 
 
 @contextlib.contextmanager

@@ -206,11 +206,16 @@ def test_what_failed_is_restarted_later_and_later_and_runs_when_it_is_mended(wat
 def test_slot_topic_and_connector_are_exported(watched: Watched):
     watched.run("INSERT INTO shop.orders VALUES (1, 'hunter2')")
     watched.runs()
-    watched.start().round()
-    found = watched.exported()
     slot = (f"cdc_{watched.name}", watched.name)
+    supervisor, ends = watched.start(), time.monotonic() + 90
+    while True:  # RUNNING comes before the slot is read
+        supervisor.round()
+        found = watched.exported()
+        if found[("cdc_slot_active", *slot)] == 1:
+            break
+        assert time.monotonic() < ends
+        time.sleep(0.5)
     assert found[("cdc_slot_present", *slot)] == 1
-    assert found[("cdc_slot_active", *slot)] == 1
     assert found["cdc_slot_wal_status", slot[0], slot[1], "reserved"] == 1
     assert 0 <= found[("cdc_slot_retained_bytes", *slot)] < found[("cdc_slot_wal_limit_bytes", *slot)]
     assert found["cdc_connector_tasks", watched.name, "RUNNING"] == 1
