@@ -62,7 +62,7 @@ def _ask_names(settings: Config, live: list[str]) -> None:
     """Best effort: completion says nothing of what keeps it from answering."""
     import contextlib
 
-    from cdc.cli.connectors.cluster import opened
+    from cdc.connect_client import opened
 
     with contextlib.suppress(Exception), opened(settings, timeout_s=COMPLETION_S) as client:
         live.extend(client.names())
