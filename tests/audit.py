@@ -28,6 +28,11 @@ class Said:
         return json.loads(self.out)
 
     @property
+    def error(self) -> dict[str, Any]:
+        """What ``--output json`` says of a refusal."""
+        return json.loads(self.err)["error"]
+
+    @property
     def lines(self) -> list[dict[str, Any]]:
         """Of NDJSON."""
         assert self.code == 0, self.err

@@ -183,7 +183,7 @@ def test_before_the_baseline_is_unknown_and_not_empty(warehouse_database, tmp_pa
         since = shown(scanned + 5_000_000_000 + 40_000_000)[:-3]  # the notification's own clock
         assert "is unknown at that instant: the log knows it since " in early.err
         assert early.err.count(since[:19]) == 2
-    hint = early.err.split("--at ")[1].strip()
+    hint = early.error["hint"].split("--at ")[1]
     assert [row["key"] for row in ask(path, "as-of", "orders", "--at", hint, "--output", "json").document["rows"]] == [
         ["1"],
         ["2"],
