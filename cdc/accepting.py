@@ -22,6 +22,8 @@ LOST = {
     "warehouse-behind": "What the warehouse lost of these offsets is missing, unless a newer copy of it exists.",
     "source-epoch": "Commits that the old source had and the new one has not stay in the log; commits that neither"
     " delivered are missing. From here on source positions are judged anew.",
+    "source-skipped": "Changes that the source committed between these two heartbeats may be missing. How many, nobody"
+    " can tell.",
     "transaction-incomplete": "Events of this transaction are missing, or stand twice. Its END is not recorded.",
     "transaction-without-begin": "The events before this one, and its BEGIN, are missing from the log.",
     "transaction-without-end": "Events of the transaction that has no END may be missing.",
@@ -31,7 +33,7 @@ LOST = {
 }
 """Halt code → what is lost or unknown when the stream goes on all the same."""
 
-REREAD = _TOPICS | _TRANSACTIONS | {"source-epoch"}
+REREAD = _TOPICS | _TRANSACTIONS | {"source-epoch", "source-skipped"}
 """Codes after which current state may differ from the source, and reading the tables anew makes it right."""
 
 
@@ -70,6 +72,9 @@ def gap_of(halt: Halt, place: Place) -> Gap:
     if halt.code == "source-epoch":
         epoch = halt.coordinates["epoch"]
         return Gap(halt.code, f"source {halt.epoch}", f"source {epoch}", None, replace(same, epoch=epoch))
+    if halt.code == "source-skipped":
+        since, through = (f"heartbeat {halt.coordinates[name]}" for name in ("since", "through"))
+        return Gap(halt.code, since, through, None, same)
     if halt.code == "privacy-store-restored":
         return Gap(halt.code, here, here, None, same, forgets_store=True)
     if halt.code == "state-diverged":

@@ -23,7 +23,7 @@ from cdc.images import LastImages
 from cdc.mariadb import counts
 from cdc.open_transaction import OpenTransaction
 from cdc.protect import Protected, ProtectedEvent, ProtectedMessage, ProtectedQuarantine, ProtectedTable
-from cdc.source_epoch import HEARTBEAT_TABLE, source_epoch
+from cdc.source_epoch import HEARTBEAT_TABLE, beat, source_epoch
 
 Head = tuple[int, int]
 """Version and seq of a row's newest version."""
@@ -57,6 +57,7 @@ class Assembly:
         self._seq = start.edge.size
         self._ordered_at = start.ordered_at
         self._epoch = start.source_epoch
+        self._beat = start.beat
         self._high = start.high
         self._open = OpenTransaction(start.open_transaction, start.open_count, start.open_unread)
         self._complete = (start.complete_seq, start.complete_at)
@@ -102,6 +103,7 @@ class Assembly:
             edge=start.edge.append([row.leaf for row in rows]),
             ordered_at=self._ordered_at,
             source_epoch=self._epoch,
+            beat=self._beat,
             high=self._high,
             open_transaction=self._open.id,
             open_count=self._open.count,
@@ -127,6 +129,8 @@ class Assembly:
             self._epoch = source_epoch(event, self._epoch)
         ordinal = 1 if table not in self._introduced and self._introduce(event) else 0
         replay = self._judge(origin)
+        if table.table == HEARTBEAT_TABLE and replay is None:
+            self._beat = beat(event, self._beat)
         seq, ordered_at = self._place(origin)
         row: tuple[int, int | None] | None = None
         if replay is None and not table.keyless:
@@ -152,6 +156,8 @@ class Assembly:
         table = qualified_name(event.schema, event.name)
         members = {"kind": "truncate", "operation": "t", "table": table}
         seq = self._draft(event.origin, members, {"table_name": escape(table)})
+        if table == HEARTBEAT_TABLE:
+            self._beat = None
         if "replay_of" not in members:
             self._images.truncate(table, seq)
 
@@ -209,6 +215,8 @@ class Assembly:
             members["transaction"], row["transaction_id"] = Transaction(id=self._open.id), escape(self._open.id)
             self._open.unread += 1
         seq = self._draft(event.origin, members, row)
+        if event.table in {None, HEARTBEAT_TABLE}:
+            self._beat = None
         if event.table is not None:
             self._images.unread(event.table, event.key, seq)
 

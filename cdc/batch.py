@@ -24,12 +24,14 @@ from cdc.waiting import Wait
 class Standing:
     """Where a stream stands: everything that the next entry depends on besides its record. One row of
     ``pipeline.stream``. ``open_unread``: quarantined records of the open transaction, which may or may not count.
+    ``beat``: the newest heartbeat (:func:`cdc.source_epoch.beat`).
     """
 
     next_offset: int
     edge: Edge
     ordered_at: int = 0
     source_epoch: str | None = None
+    beat: str | None = None
     high: tuple[int, int] | None = None
     open_transaction: str | None = None
     open_count: int = 0

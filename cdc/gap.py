@@ -86,6 +86,7 @@ def batch(start: Standing, origin: str, gap: Gap, said: Mapping[str, str], salt:
         next_offset=going.position,
         edge=start.edge.append([row.leaf]),
         source_epoch=going.epoch,
+        beat=None,
         high=start.high if going.epoch == start.source_epoch else None,
         records=start.records + going.skips,
         skipped=MappingProxyType(skipped),

@@ -9,15 +9,17 @@ from cdc.batch import Standing
 from cdc.ledger.merkle import Edge
 
 SELECT = """
-SELECT s.next_offset, l.size, l.edge, s.ordered_at, s.source_epoch, s.high_commit, s.high_order, s.open_transaction,
-       s.open_count, s.open_unread, s.records, s.skipped, s.extra_entries, s.complete_seq, s.complete_at
+SELECT s.next_offset, l.size, l.edge, s.ordered_at, s.source_epoch, s.heartbeat_at, s.high_commit, s.high_order,
+       s.open_transaction, s.open_count, s.open_unread, s.records, s.skipped, s.extra_entries,
+       s.complete_seq, s.complete_at
   FROM pipeline.stream s JOIN audit.log l USING (log) WHERE s.log = %s
 """
 
 # The fence: nothing is written unless the stream is where this batch continues, and the log is as long as it says.
 ADVANCE = """
 UPDATE pipeline.stream SET next_offset = %(next_offset)s, ordered_at = %(ordered_at)s,
-       source_epoch = %(source_epoch)s, high_commit = %(high_commit)s, high_order = %(high_order)s,
+       source_epoch = %(source_epoch)s, heartbeat_at = %(heartbeat_at)s,
+       high_commit = %(high_commit)s, high_order = %(high_order)s,
        open_transaction = %(open_transaction)s, open_count = %(open_count)s, open_unread = %(open_unread)s,
        records = %(records)s, skipped = %(skipped)s, extra_entries = %(extra_entries)s, complete_seq = %(complete_seq)s,
        complete_at = %(complete_at)s, privacy_identity = %(privacy_identity)s,
@@ -36,6 +38,7 @@ def standing_of(row: tuple[Any, ...]) -> Standing:
         edge,
         ordered_at,
         source_epoch,
+        beat,
         commit,
         order,
         transaction,
@@ -52,6 +55,7 @@ def standing_of(row: tuple[Any, ...]) -> Standing:
         edge=Edge(size, tuple(bytes(node) for node in edge)),
         ordered_at=ordered_at,
         source_epoch=source_epoch,
+        beat=beat,
         high=(int(commit), int(order)) if commit is not None else None,
         open_transaction=transaction,
         open_count=count,
@@ -72,6 +76,7 @@ def parameters(standing: Standing) -> dict[str, Any]:
         "edge": list(standing.edge.hashes),
         "ordered_at": standing.ordered_at,
         "source_epoch": standing.source_epoch,
+        "heartbeat_at": standing.beat,
         "high_commit": standing.high[0] if standing.high else None,
         "high_order": standing.high[1] if standing.high else None,
         "open_transaction": standing.open_transaction,

@@ -39,7 +39,7 @@ CHECKS = listed(
     ("standby_slots", "warning", "without synchronized_standby_slots the connector may read what a standby does not have yet; after a failover the log holds changes that the source lost", "ALTER SYSTEM SET synchronized_standby_slots = '<the standby's physical slot>'"),
     ("transaction_open", "warning", "an old open transaction keeps WAL in the slot, and nothing after it frees any", "end it: SELECT pid, xact_start FROM pg_stat_activity ORDER BY xact_start"),
     ("transaction_prepared", "warning", "a forgotten prepared transaction keeps WAL and old rows for ever", "SELECT gid, prepared FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED"),
-    ("publication_missing", "error", "the slot decodes what a publication lists; one that Debezium makes leaves out TRUNCATE and tables that come later", "the SQL that is shown"),
+    ("publication_missing", "error", "what is committed while it is missing never comes: PostgreSQL 18 skips it and the task goes on, older servers end the task; one that Debezium makes leaves out TRUNCATE and tables that come later", "the SQL that is shown"),
     ("publication_operations", "error", "operations that are not published are not captured", "the SQL that is shown"),
     ("publication_root", "error", "rows of partitions would come under other names than their table's", "the SQL that is shown"),
     ("publication_table", "error", "a table that is not in the publication is not captured, and nothing says so", "the SQL that is shown"),

@@ -132,6 +132,19 @@ def other_timeline(own: Own) -> None:
     own.wait()
 
 
+def skipped(own: Own) -> None:
+    """A publication is missing for a while: PostgreSQL 18 goes on without, and decodes the time in between as it was."""
+    beat = "UPDATE cdc.heartbeat SET beat_at = clock_timestamp()"
+    own.run(
+        f"ALTER PUBLICATION cdc_{own.name} RENAME TO away",
+        "UPDATE kept SET n = n + 1 WHERE id = 8",
+        beat,
+        f"ALTER PUBLICATION away RENAME TO cdc_{own.name}",
+        beat,
+    )
+    own.wait()
+
+
 def recreated(own: Own) -> None:
     with ConnectClient(own.stack.addresses().connect_url) as client:
         client.stop(own.name)
@@ -200,13 +213,14 @@ HALTS: dict[str, tuple[Callable[[Own], None], Callable[[Own], None] | None]] = {
     "transaction-without-end": (no_end, None),
     "transaction-incomplete": (one_less, None),
     "source-epoch": (other_timeline, None),
+    "source-skipped": (skipped, None),
     "topic-recreated": (recreated, None),
     "partition-count": (second_partition, recreated),
     "topic-changed": (renamed, None),
     "state-diverged": (diverged, None),
 }
 """Code → what makes the fault, and what the section says to do before its command."""
-WALKED = [code for code in HALTS if EVERY or code in {"protection", "topic-recreated", "state-diverged"}]
+WALKED = [code for code in HALTS if EVERY or code in {"protection", "source-skipped", "topic-recreated", "state-diverged"}]
 
 
 def status(own: Own, code: int) -> tuple[str, dict]:
@@ -251,6 +265,7 @@ def test_a_halt_is_walked(own: Own, code: str) -> None:
     if "accept-gap" not in command:
         assert differences(own) == {}
     if "replicate" not in command:
+        own.cdc("audit", "verify", own.name, code=6 if code == "state-diverged" else 0)
         assert stream["gaps"][-1]["cause"] in {code, "topic-recreated"}
 
 
