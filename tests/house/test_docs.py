@@ -67,9 +67,11 @@ def broken_links(path: Path, text: str) -> list[str]:
 
 
 def shell_lines(text: str) -> Iterator[str]:
-    """Lines of fenced shell blocks, without comments and continuations."""
-    for block in re.findall(r"^```(?:sh|shell|bash|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    """Lines of fenced shell blocks, without comments and continuations; of a session (console) those after a prompt."""
+    for kind, block in re.findall(r"^```(sh|shell|bash|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
+            if kind == "console" and not line.startswith("$ "):
+                continue
             yield from re.split(r"&&|\|\||[;|]", re.sub(r"(^|\s)#.*", "", line).removeprefix("$ "))
 
 

@@ -98,9 +98,10 @@ def _answer(rows: list[dict[str, Any]]) -> Answer[dict[str, Any]]:
 
     failed = sum(map(_failed, rows))
     ill = sum(not row["healthy"] for row in rows)
+    plural = "" if len(rows) == 1 else "s"
     told = [("failed", "cdc connectors describe NAME; cdc connectors restart NAME")] if failed else []
     return Answer(
-        title=f"{len(rows)} connectors, {ill} of them not running, {failed} failed",
+        title=f"{len(rows)} connector{plural}, {ill} of them not running, {failed} failed",
         head={},
         name="connectors",
         items=rows,
