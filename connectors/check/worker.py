@@ -97,7 +97,9 @@ def live(client: ConnectClient, definition: Definition, seen: Seen, secrets: Sec
         return
     connector, has = profile.CONNECTORS[definition.kind], info.config
     plugin = seen.plugins.get(connector.class_name, "")
-    yield from configuration(definition.kind, has, plugin, definition.topic)
+    yield from configuration(
+        definition.kind, has, profile.configuration(connector.profile(definition, secrets)), plugin
+    )
     desired = profile.configuration(profile.expand(definition, secrets))
     differs = plan.differences(has, desired)
     if differs:
