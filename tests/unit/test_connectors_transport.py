@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -31,6 +33,7 @@ from connectors.errors import (
 from connectors.lifecycle import Patience, restart
 from connectors.model import WorkerInfo
 from connectors.plan import Desired, marked, plan
+from tests.certificates import Authority
 from tests.scripted_connect import Scripted, serving
 
 CLASS = "io.debezium.connector.postgresql.PostgresConnector"
@@ -200,6 +203,20 @@ def test_certificates_that_cannot_be_used_are_named(tmp_path):
     for access in (Access(("https://h",), ca=tmp_path / "gone.pem"), Access(("https://h",), ca=tmp_path / "ca.pem"), Access(("https://h",), certificate=tmp_path / "ca.pem")):
         with pytest.raises(AddressError, match=r"\[connect\]"):
             ConnectClient(access)
+
+
+def test_a_worker_that_wants_a_certificate_gets_this_clients(tmp_path: Path):
+    authority = Authority(tmp_path)
+    its, ours = authority.sign("worker"), authority.sign("admin")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(its.certificate, its.key)
+    with serving(Scripted(lambda *_: (200, ["shop"])), tls) as scripted:
+        with ConnectClient(Access((scripted.url,), ca=authority.file, certificate=ours.certificate, key=ours.key)) as client:
+            assert client.names() == ["shop"]
+        with ConnectClient(Access((scripted.url,), ca=authority.file)) as client, pytest.raises(Unreachable):
+            client.names()
+        assert len(scripted.asked) == 1
 
 
 def test_an_answer_that_is_late_is_unreachable():
