@@ -251,7 +251,7 @@ def _rolled_back(
 def _mend(client: ConnectClient, status: ConnectorStatus | None, report: Report) -> Action:
     """An unchanged connector may still stand still."""
     if status is not None and status.failed:
-        client.restart_failed(status.name)
+        client.restart(status.name, only_failed=True)
         report(f"{status.name}: restarted what had failed ({redact.causes(status.failed_traces[0])})")
         return "restarted"
     if status is not None and status.state in {"PAUSED", "STOPPED"}:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors import redact
+from connectors.errors import ConnectorError, Forbidden, NotFound, Unreachable
 from connectors.model import ConnectorInfo, ConnectorStatus, Plugin, TaskStatus, WorkerInfo
 from connectors.transport import Transport
 from connectors.transport import connector_path as _path
@@ -21,6 +22,20 @@ class ConnectClient(Transport):
         """``GET /``."""
         answer = self._ask("GET", "/")
         return WorkerInfo(answer["version"], answer["kafka_cluster_id"])
+
+    def health(self) -> str | None:
+        """``GET /health`` (KIP-1017): what the worker says is the matter with it. None: nothing, or it is older than
+        Kafka 3.9 and does not say.
+        """
+        try:
+            self._send("GET", "/health")
+        except (Unreachable, Forbidden):
+            raise
+        except NotFound:
+            return None
+        except ConnectorError as error:
+            return str(error)
+        return None
 
     def plugins(self) -> tuple[Plugin, ...]:
         """``GET /connector-plugins``."""
@@ -84,17 +99,22 @@ class ConnectClient(Transport):
         """
         return _status(self._ask("GET", f"{_path(name)}/status"))
 
-    def restart_failed(self, name: str) -> None:
-        """``POST /connectors/{name}/restart?includeTasks=true&onlyFailed=true`` (KIP-745)."""
-        self._send("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed=true")
-
     def resume(self, name: str) -> None:
         """``PUT /connectors/{name}/resume``: out of PAUSED or STOPPED."""
         self._send("PUT", f"{_path(name)}/resume")
 
     def restart(self, name: str, *, only_failed: bool) -> None:
-        """``POST /connectors/{name}/restart?includeTasks=true``: the connector and its tasks, or those that FAILED."""
-        self._send("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+        """``POST /connectors/{name}/restart?includeTasks=true``: the connector and its tasks, or those that FAILED.
+
+        A worker before Kafka 3.0 passes over the parameters, restarts the connector alone, and answers 204 in place of
+        202 (KIP-745): then the tasks are restarted one by one.
+        """
+        query = f"includeTasks=true&onlyFailed={str(only_failed).lower()}"
+        response = self._send("POST", f"{_path(name)}/restart?{query}")
+        if response.status_code == httpx.codes.NO_CONTENT:
+            for task in self.status(name).tasks:
+                if task.state == "FAILED" or not only_failed:
+                    self.restart_task(name, task.id)
 
     def restart_task(self, name: str, task: int) -> None:
         """``POST /connectors/{name}/tasks/{task}/restart``.

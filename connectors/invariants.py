@@ -1,4 +1,4 @@
-"""Raw settings that a definition may not override, because what is promised hangs on them. Pure, and without imports.
+"""Raw settings that a definition may not override, because what is promised hangs on them. Pure.
 
 Everything else may be: :mod:`connectors.overrides` says what it risks.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from connectors.listed.configuration import CHECKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,13 @@ class Refused:
     instead: str | None = None
 
 
-_ROUTING = "everything that a connector emits goes into one topic with one partition: order hangs on it"
-_WIRE = "records carry their types as JSON: it is what cdc reads"
-_ONCE = "exactly once is not a choice: without it a killed worker repeats or loses records"
+def _because(code: str) -> str:
+    return CHECKS[code].reason
+
+
+_ROUTING = f"everything that a connector emits goes into one topic with one partition: {_because('topic_routing')}"
+_WIRE = f"records carry their types: {_because('converter')}"
+_ONCE = f"exactly once is not a choice: without it {_because('exactly_once')}"
 _SAID = "the definition says it"
 REFUSED = (
     Refused(r"name|topic\.prefix", "it is the definition's name, and Connect's offsets hang on it", "name: …"),
@@ -32,7 +38,7 @@ REFUSED = (
     Refused(r"exactly\.once\.support|transaction\.boundary(?:\..*)?", _ONCE),
     Refused(r"producer\.override\.(?:transactional\.id|acks|enable\.idempotence|bootstrap\.servers)", _ONCE),
     Refused(r"producer\.override\.(?:key|value)\.serializer", _WIRE),
-    Refused(r"slot\.name", "one slot per connector, named after it: two readers of a slot lose what the other took"),
+    Refused(r"slot\.name", f"one slot per connector, named after it: {_because('slot_shared')}"),
     Refused(r"publication\.name", _SAID, "publication: …"),
     Refused(r"signal\.data\.collection", "signals are rows of the table that is captured always"),
     Refused(r"(?:table|schema|database|collection)\.(?:include|exclude)\.list", _SAID, "schemas, tables and exclude"),

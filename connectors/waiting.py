@@ -59,7 +59,7 @@ class Wait:
 
         Raises:
             TaskFailed: the connector or a task failed; the message has the causes.
-            NotInTime: not by the deadline.
+            NotInTime: not by the deadline, or there is no status of it by then.
         """
         began = time.monotonic()
 
@@ -90,7 +90,10 @@ class Wait:
         since = time.monotonic()
         shown = ""
         while True:
-            status, now = status_of(self.client, self.name, self.deadline), time.monotonic()
+            try:
+                status, now = status_of(self.client, self.name, self.deadline), time.monotonic()
+            except NotFound as error:
+                raise NotInTime(f"not in time: {error}", hint="cdc connectors list: is it still there?") from None
             line = seen(status)
             if line != shown:
                 self.report(line)

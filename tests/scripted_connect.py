@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 import urllib.error
@@ -31,7 +32,7 @@ class Scripted:
 
 
 @contextmanager
-def serving(scripted: Scripted) -> Iterator[Scripted]:
+def serving(scripted: Scripted, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     class Handler(BaseHTTPRequestHandler):
         def respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -55,8 +56,10 @@ def serving(scripted: Scripted) -> Iterator[Scripted]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that gave up is no news
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    scripted.url = f"http://127.0.0.1:{server.server_port}"
+    scripted.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     try:
         yield scripted
     finally:

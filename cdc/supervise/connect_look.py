@@ -44,4 +44,4 @@ def restart_failed(settings: Config, name: str) -> None:
         connectors.errors.ConnectorError: Connect does not answer or refuses.
     """
     with client(settings) as asked:
-        asked.restart_failed(name)
+        asked.restart(name, only_failed=True)

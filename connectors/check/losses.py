@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.finding import Finding
-
-Version = tuple[int, ...]
+from connectors.listed.configuration import Version
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,18 @@ LEAST_WORKER = (3, 3)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What Connect answered, once for all connectors. ``plugins``: class → version."""
+    """What Connect answered, once for all connectors. ``plugins``: class → version. ``ill``: what the worker says is
+    the matter with it.
+    """
 
     worker: WorkerInfo
     plugins: Mapping[str, str]
     connectors: Mapping[str, ConnectorInfo]
+    ill: str | None = None
 
 
 def look(client: ConnectClient) -> Seen:
-    """Ask Connect for all of it, in three requests.
+    """Ask Connect for all of it, in four requests.
 
     Raises:
         Unreachable: it does not answer.
@@ -42,13 +45,15 @@ def look(client: ConnectClient) -> Seen:
     """
     worker = client.worker()
     plugins = {plugin.class_name: plugin.version for plugin in client.plugins()}
-    return Seen(worker, plugins, {info.name: info for info in client.connectors()})
+    return Seen(worker, plugins, {info.name: info for info in client.connectors()}, client.health())
 
 
 def worker(seen: Seen, kinds: Sequence[str], cluster: str | None) -> Iterator[Finding]:
     """What is to be known of the workers. ``kinds``: of the sources' databases; ``cluster``: the id of [kafka]."""
     if version(seen.worker.version) < LEAST_WORKER:
         yield Finding("connect_version", f"the worker is Kafka {seen.worker.version}")
+    if seen.ill is not None:
+        yield Finding("connect_unhealthy", seen.ill)
     if cluster is not None and seen.worker.kafka_cluster_id != cluster:
         problem = f"Connect serves Kafka cluster {seen.worker.kafka_cluster_id}, [kafka] is {cluster}"
         yield Finding("connect_other_cluster", problem)
@@ -97,7 +102,9 @@ def live(client: ConnectClient, definition: Definition, seen: Seen, secrets: Sec
         return
     connector, has = profile.CONNECTORS[definition.kind], info.config
     plugin = seen.plugins.get(connector.class_name, "")
-    yield from configuration(definition.kind, has, plugin, definition.topic)
+    yield from configuration(
+        definition.kind, has, profile.configuration(connector.profile(definition, secrets)), plugin
+    )
     desired = profile.configuration(profile.expand(definition, secrets))
     differs = plan.differences(has, desired)
     if differs:

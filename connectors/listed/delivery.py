@@ -26,6 +26,7 @@ KAFKA = listed(
 CONNECT = listed(
     "connect",
     ("connect_unreachable", "error", "without a worker nothing is captured, and the source keeps WAL", "start it; mend [connect]"),
+    ("connect_unhealthy", "error", "a worker that cannot do its own work starts, restarts and mends nothing", "the worker's log has the cause; restart it"),
     ("connect_version", "error", "exactly-once source connectors (KIP-618) came with Kafka 3.3", "upgrade the workers"),
     ("connect_other_cluster", "error", "the connector writes to another Kafka cluster than the replicator reads", "[connect] url, or [kafka]"),
     ("plugin_missing", "error", "without the plugin no connector of that kind runs", "plugin.path of the workers must name its folder"),

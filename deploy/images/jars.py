@@ -1,7 +1,8 @@
 """Puts the pinned jars where the Kafka and Connect images have them; run while those are built (`connect.Dockerfile`).
 
 ``worker/``: the class path of broker and Connect worker. ``plugins/NAME/``: one folder a plugin, as ``plugin.path``
-wants it. Every jar is fetched and checked by the local stack's own code: an image has the same bytes.
+wants it: every kind of database that a definition can be of. Every jar is fetched and checked by the local stack's own
+code: an image has the same bytes.
 """
 
 import shutil
@@ -10,12 +11,16 @@ from pathlib import Path
 
 from cdc.local import artifacts
 
-PLUGINS = ("debezium-connector-postgres", "debezium-connector-mariadb")
+
+def folders(target: Path) -> dict[str, Path]:
+    """Lock → where its jars go."""
+    plugins = sorted(lock.stem for lock in artifacts.runtime_folder().glob("debezium-connector-*.lock"))
+    return {"worker": target / "worker"} | {name: target / "plugins" / name for name in plugins}
 
 
 def main(target: Path) -> None:
     """Fill ``target``; ends with an error of ``artifacts.ensure`` when a jar cannot be had or is another one."""
-    for name, folder in (("worker", target / "worker"), *((name, target / "plugins" / name) for name in PLUGINS)):
+    for name, folder in folders(target).items():
         lock = artifacts.read_lock(artifacts.runtime_folder() / f"{name}.lock")
         shutil.copytree(artifacts.ensure(lock, print), folder)
         folder.chmod(0o755)

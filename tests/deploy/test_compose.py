@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import stat
 import subprocess
 from pathlib import Path
@@ -18,6 +19,8 @@ from cdc.local.connect import Worker
 from cdc.local.java import Java
 from cdc.local.jvm import Jvm
 from cdc.local.postgres import COMMON, SOURCE, WAREHOUSE
+from connectors import profile
+from connectors.check.losses import version
 from connectors.definition import load as load_definition
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,6 +223,15 @@ def test_what_the_images_hold_is_pinned():
     assert minimum
     assert given
     assert int(given[1]) >= int(minimum[1])
+
+
+def test_connect_has_the_plugin_of_every_kind_of_definition():
+    folders = runpy.run_path(str(DEPLOY / "images/jars.py"))["folders"](Path("/jars"))
+    assert folders.pop("worker") == Path("/jars/worker")
+    assert folders == {each.plugin: Path("/jars/plugins", each.plugin) for each in profile.CONNECTORS.values()}
+    for each in profile.CONNECTORS.values():
+        lock = artifacts.read_lock(artifacts.runtime_folder() / f"{each.plugin}.lock")
+        assert version(lock.version_of(each.plugin)) >= each.least
 
 
 @pytest.mark.parametrize("path", sorted([*DEPLOY.rglob("*.sh"), ROOT / ".ci/run"]), ids=lambda path: path.name)

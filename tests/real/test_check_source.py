@@ -166,7 +166,7 @@ def test_a_risky_configuration_is_named_and_apply_ends_it(applied: Own):
     with ConnectClient(applied.stack.addresses().connect_url) as client:
         client.resume(applied.name)
     applied.cdc("connectors", "apply", applied.name)
-    assert codes(applied) <= {"topic_replication"}
+    until(lambda: codes(applied) <= {"topic_replication"}, "no finding is left")  # a task that is busy starts late
 
 
 def config_password(own: Own) -> str:
@@ -187,7 +187,7 @@ def test_a_slot_that_was_dropped_and_made_anew_is_ahead_of_the_stored_position(a
         client.delete_offsets(applied.name)  # what the finding says: the tables are read anew
         applied.cdc("connectors", "apply", applied.name)
         applied.wait()
-    assert codes(applied) <= {"topic_replication"}
+    until(lambda: codes(applied) <= {"topic_replication"}, "no finding is left")
 
 
 def test_a_task_that_fails_is_named_with_its_cause(applied: Own):

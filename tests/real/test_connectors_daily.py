@@ -14,6 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import click
 import httpx
@@ -170,6 +171,32 @@ def test_an_edit_by_somebody_else_is_named_mended_and_can_be_rolled_back_to(runn
     assert password(running) not in kept.read_text()
 
 
+def test_two_admins_who_apply_at_once_leave_what_one_of_them_wanted(running: Own, client: ConnectClient):
+    """And whoever was overwritten, or came too late, is told so (exit code 4), unless the other came after he was done."""
+    theirs = running.folder / "theirs.yaml"
+    theirs.write_text((running.folder / "definition.yaml").read_text() + "poll_interval_ms: 35\n")
+    other = running.warehouse.path.with_name(f"{running.warehouse.name}-theirs.toml")
+    other.write_text(running.warehouse.path.read_text().replace(f"{running.name}/definition.yaml", f"{running.name}/theirs.yaml"))
+    client.put_config(running.name, {**client.config(running.name), "poll.interval.ms": "90"})
+    before = len(operations(running))
+    with ThreadPoolExecutor(2) as admins:
+        asked = {
+            wanted: admins.submit(running.cdc, "connectors", "apply", running.name, code=None, CDC_CONFIG=str(path))
+            for wanted, path in (("20", running.warehouse.path), ("35", other))
+        }
+        done = {wanted: each.result() for wanted, each in asked.items()}
+    live = client.config(running.name)["poll.interval.ms"]
+    assert done[live].returncode == 0, done[live].stderr
+    assert client.status(running.name).running
+    (beaten,) = (each for wanted, each in done.items() if wanted != live)
+    assert beaten.returncode in {0, 4}, beaten.stderr
+    assert beaten.returncode == 0 or "poll.interval.ms" in beaten.stderr
+    assert {entry["outcome"] for entry in operations(running)[before:]} <= {"updated", "failed"}
+    assert len(operations(running)) == before + 2
+    other.unlink()
+    connectors(running, "apply", running.name)
+
+
 @pytest.mark.usefixtures("patient")
 def test_what_does_not_run_is_rolled_back(running: Own, client: ConnectClient):
     before = client.config(running.name)
@@ -290,8 +317,10 @@ def test_delete_wants_to_know_what_becomes_of_offsets_and_drops_nothing_at_the_s
     assert "--yes" in connectors(running, "delete", name, "--keep-offsets", code=4)[1]
     assert client.status(name).running
     told = connectors(running, "delete", name, "--keep-offsets", "--yes", "--reason", "ticket 4713")[1]
-    assert f"SELECT pg_drop_replication_slot('cdc_{name}');" in told
-    assert running.ask(f"SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'cdc_{name}'") == [(1,)]
+    for what, sql in (("replication slot", f"SELECT pg_drop_replication_slot('cdc_{name}');"), ("publication", f'DROP PUBLICATION IF EXISTS "cdc_{name}";')):
+        assert re.search(rf"stays in the source: {what} cdc_{name}\b.*\n    {re.escape(sql)}", told)
+    both = f"SELECT (SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'cdc_{name}') + (SELECT count(*) FROM pg_publication WHERE pubname = 'cdc_{name}')"
+    assert running.ask(both) == [(2,)]
     assert "nothing to do" in connectors(running, "delete", name, "--keep-offsets", "--yes")[1]
     assert "offsets of an earlier connector of this name" in connectors(running, "apply", name)[1]
     assert "its offsets are gone" in connectors(running, "delete", name, "--reset-offsets", "--yes")[1]

@@ -122,6 +122,8 @@ def test_a_later_position_leaves_out_what_lies_between_and_says_so_before(own: O
     assert (items(own)[1], items(own)[2]) == ("first", "seen")
     (operation,) = [each for each in operations(own) if each["detail"]["reason"] == "ticket 1"]
     assert (operation["name"], operation["detail"]["connector"]) == ("offsets-set", own.name)
+    assert "@" in operation["detail"]["by"]
+    assert operation["detail"]["context"] == ""
     assert lsn_number(operation["detail"]["before"]) < lsn_number(operation["detail"]["after"])
 
 

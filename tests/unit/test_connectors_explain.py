@@ -67,12 +67,12 @@ def test_an_override_is_told_in_its_place_and_named_below(place):
     found = {line["setting"]: line for line in document["settings"]}
     assert (found["snapshot.mode"]["from"], found["snapshot.mode"]["severity"]) == ("override", "critical")
     assert found["driver.trustStorePassword"]["value"] == "${vault:secret/x:y}"
-    assert [(each["severity"], each["setting"], each["profile"]) for each in document["overrides"]] == [
-        ("critical", "snapshot.mode", "initial"),
-        ("info", "driver.trustStorePassword", None),
+    assert [(each["severity"], each["code"], each["setting"], each["profile"]) for each in document["overrides"]] == [
+        ("critical", "snapshot_mode", "snapshot.mode", "initial"),
+        ("info", None, "driver.trustStorePassword", None),
     ]
     table = cdc("connectors", "explain", "trading", "--config", place / "cdc.toml").stdout
-    assert "\ncritical  snapshot.mode: not one baseline" in table
+    assert "\ncritical  snapshot.mode: only `initial` reads every row once" in table
 
 
 def test_a_table_cuts_no_reason_and_csv_has_a_line_each(place):

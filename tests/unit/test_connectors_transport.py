@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,6 +16,8 @@ from connectors import apply as applying
 from connectors import transport, waiting
 from connectors.access import Access
 from connectors.apply import Options, Planned, bring
+from connectors.check.worker import Seen
+from connectors.check.worker import worker as look_at
 from connectors.client import ConnectClient
 from connectors.errors import (
     AddressError,
@@ -20,11 +25,15 @@ from connectors.errors import (
     ConnectorError,
     Forbidden,
     NoAnswer,
+    NotInTime,
     Rejected,
     TaskFailed,
     Unreachable,
 )
+from connectors.lifecycle import Patience, restart
+from connectors.model import WorkerInfo
 from connectors.plan import Desired, marked, plan
+from tests.certificates import Authority
 from tests.scripted_connect import Scripted, serving
 
 CLASS = "io.debezium.connector.postgresql.PostgresConnector"
@@ -106,6 +115,42 @@ def test_a_write_whose_answer_is_lost_is_not_sent_to_another_worker(cluster: Clu
         assert second.asked == []
 
 
+def test_what_a_worker_says_of_its_health_is_heard():
+    for status, body, ill in (
+        (200, {"status": "healthy", "message": "Worker has completed startup and is ready to handle requests."}, None),
+        (404, {"message": "HTTP 404 Not Found"}, None),  # before Kafka 3.9
+        (503, {"status": "starting", "message": "Worker is still starting up."}, "HTTP 503: Worker is still starting up."),
+        (500, {"status": "unhealthy", "message": "Worker was unable to handle this request"}, "HTTP 500: Worker was unable"),
+    ):
+        with serving(Scripted(lambda *_, said=(status, body): said)) as scripted, ConnectClient(scripted.url) as client:
+            found = client.health()
+            assert scripted.asked == ["GET /health"]
+        seen = Seen(WorkerInfo("4.3.1", "k"), {}, {}, found)
+        assert [finding.code for finding in look_at(seen, (), None)] == ([] if ill is None else ["connect_unhealthy"])
+        assert found is None if ill is None else ill in str(found)
+
+
+@pytest.mark.parametrize("wanted", ["failed", "all"])
+def test_a_worker_before_kafka_3_restarts_tasks_one_by_one(wanted: Literal["failed", "all"]):
+    """It passes over what it does not know of a restart, and answers 204 (KIP-745)."""
+    tasks = [{"id": n, "state": state, "worker_id": "w"} for n, state in enumerate(("RUNNING", "FAILED", "FAILED"))]
+    found = {"name": "shop", "connector": {"state": "RUNNING", "worker_id": "w"}, "tasks": tasks}
+    with serving(Scripted(lambda method, *_: (204, None) if method == "POST" else (200, found))) as old, ConnectClient(old.url) as client:
+        assert restart(client, client.status("shop"), wanted, Patience(None, lambda _line: None))
+    numbers = (1, 2) if wanted == "failed" else (0, 1, 2)
+    query = f"includeTasks=true&onlyFailed={'true' if wanted == 'failed' else 'false'}"
+    assert old.writes == [f"POST /connectors/shop/restart?{query}", *(f"POST /connectors/shop/tasks/{n}/restart" for n in numbers)]
+
+
+def test_a_status_that_never_comes_round_is_not_in_time(cluster: Cluster, worker: Scripted):
+    answer = cluster.answer
+    worker.answer = lambda method, path, body: (404, {"message": "No status found for connector shop"}) if path.endswith("/status") else answer(method, path, body)
+    with ConnectClient(worker.url) as client, pytest.raises(NotInTime, match=r"not in time: .*No status found") as caught:
+        bring(client, WANTED, Options(timeout_s=1, installation="here"), lambda _line: None)
+    assert caught.value.exit_code == 5
+    assert worker.writes == ["PUT /connectors/shop/config"]
+
+
 def test_another_kafka_cluster_is_never_written_to(worker: Scripted):
     with ConnectClient(Access((worker.url,), kafka_cluster_id="wrong")) as client:
         client.names()
@@ -158,6 +203,20 @@ def test_certificates_that_cannot_be_used_are_named(tmp_path):
     for access in (Access(("https://h",), ca=tmp_path / "gone.pem"), Access(("https://h",), ca=tmp_path / "ca.pem"), Access(("https://h",), certificate=tmp_path / "ca.pem")):
         with pytest.raises(AddressError, match=r"\[connect\]"):
             ConnectClient(access)
+
+
+def test_a_worker_that_wants_a_certificate_gets_this_clients(tmp_path: Path):
+    authority = Authority(tmp_path)
+    its, ours = authority.sign("worker"), authority.sign("admin")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(its.certificate, its.key)
+    with serving(Scripted(lambda *_: (200, ["shop"])), tls) as scripted:
+        with ConnectClient(Access((scripted.url,), ca=authority.file, certificate=ours.certificate, key=ours.key)) as client:
+            assert client.names() == ["shop"]
+        with ConnectClient(Access((scripted.url,), ca=authority.file)) as client, pytest.raises(Unreachable):
+            client.names()
+        assert len(scripted.asked) == 1
 
 
 def test_an_answer_that_is_late_is_unreachable():

@@ -99,6 +99,7 @@ def _document(risk: Override) -> dict[str, Any]:
         "value": risk.value,
         "profile": risk.profile,
         "severity": risk.severity,
+        "code": risk.code,
         "reason": risk.reason,
     }
 

@@ -10,7 +10,8 @@ import click
 
 from cdc import config
 from cdc.cli.accept_gap import demand_consent, unasked
-from cdc.cli.connectors.cluster import cluster_options
+from cdc.cli.connectors.cluster import cluster_options, reason_option
+from cdc.cli.connectors.recording import Act, recorded
 from cdc.cli.output import Answer, Foot, Sheet, output_option, write
 
 if TYPE_CHECKING:
@@ -61,9 +62,12 @@ def get(name: str | None, output: str, path: Path | None, context: str | None) -
     "--scope", type=click.Choice(["worker", "cluster"]), default="worker", show_default=True,
     help="The worker that answers, or all of them.",
 )  # fmt: skip
+@reason_option
 @unasked
 @cluster_options
-def set_(name: str, level: str, scope: str, yes: bool, path: Path | None, context: str | None) -> None:
+def set_(
+    name: str, level: str, scope: str, reason: str | None, yes: bool, path: Path | None, context: str | None
+) -> None:
     """Set the level of LOGGER, and of those below it. DEBUG and finer ask: rows and settings go into the log then."""
     from cdc.connect_client import opened
     from connectors.loggers import TALKATIVE, set_level
@@ -74,8 +78,10 @@ def set_(name: str, level: str, scope: str, yes: bool, path: Path | None, contex
             f"at {level.upper()} Debezium and Kafka write rows and settings into the worker's log, in clear", err=True
         )
         demand_consent(yes)
-    with opened(settings) as client:
+    act = Act("loggers-set", "", more={"logger": name, "level": level.upper(), "scope": scope})
+    with opened(settings) as client, recorded(settings, act, reason):
         changed = set_level(client, name, level.upper(), cluster=scope == "cluster")
+        act.outcome = "set"
     where = "on every worker" if scope == "cluster" else f"on this worker ({len(changed)} loggers)"
     click.echo(f"{name}: {level.upper()} {where}, until it is restarted", err=True)
 

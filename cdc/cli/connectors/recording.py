@@ -26,7 +26,7 @@ WAITING = "unrecorded-operations.ndjson"
 
 @dataclass(slots=True)
 class Act:
-    """One act. ``outcome`` is ``nothing`` until something was written to Connect."""
+    """One act. ``connector``: empty for one on workers. ``outcome`` is ``nothing`` until something was written."""
 
     command: str
     connector: str
@@ -55,13 +55,21 @@ def recorded(settings: Config, act: Act, reason: str | None) -> Iterator[Act]:
         _record(settings, act, reason)
 
 
+def doer(settings: Config) -> dict[str, str]:
+    """Who acts, and on which Connect cluster: members of an operation's detail."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return {"by": f"{user}@{socket.gethostname()}", "context": settings.connect.context or ""}
+
+
 def _record(settings: Config, act: Act, reason: str | None) -> None:
     detail = {
-        "by": f"{_user()}@{socket.gethostname()}",
+        **doer(settings),
         "acted_at": dt.datetime.now(dt.UTC).isoformat(),
         "command": act.command,
         "connector": act.connector,
-        "context": settings.connect.context or "",
         "outcome": act.outcome,
         "before_sha256": act.before,
         "after_sha256": act.after,
@@ -73,7 +81,7 @@ def _record(settings: Config, act: Act, reason: str | None) -> None:
     except CdcError as error:
         _wait(settings, detail)
         click.echo(
-            f"{act.connector}: not recorded in the log operations yet: {error}; it waits in"
+            f"{act.connector or act.command}: not recorded in the log operations yet: {error}; it waits in"
             f" {settings.state / WAITING}, and the next command appends it",
             err=True,
         )
@@ -129,10 +137,3 @@ def _write(settings: Config, line: str) -> None:
     handle = os.open(settings.state / WAITING, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(line + "\n")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -15,6 +15,7 @@ from cdc import config
 from cdc.cli.accept_gap import demand_consent, demand_reason, reasoned, unasked
 from cdc.cli.completion import sources
 from cdc.cli.connectors.cluster import cluster_options
+from cdc.cli.connectors.recording import doer
 from cdc.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ def _write(settings: Config, client: ConnectClient, change: Change, before: Sequ
         "before": _positions(before),
         "after": _positions(after),
         "reason": change.reason,
+        **doer(settings),
     }
     with (
         closing(lease.connect(settings.warehouse_dsn, f"cdc offsets {change.name}")) as connection,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from cdc.cli.connectors.recording import doer
 from cdc.config import Config, SourceConfig
 from cdc.entry import split_qualified_name
 from cdc.errors import ConfigError, Conflict
@@ -180,6 +181,7 @@ def record(place: Place, name: str, detail: dict[str, str]) -> int:
         connection,
         connection.cursor() as cursor,
     ):
-        cursor.execute("SELECT audit.append_operation(%s, %s)", (name, json.dumps({"log": place.name, **detail})))
+        said = {"log": place.name, **doer(place.settings), **detail}
+        cursor.execute("SELECT audit.append_operation(%s, %s)", (name, json.dumps(said)))
         (seq,) = cursor.fetchone() or (-1,)
     return int(seq)
