@@ -14,12 +14,15 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from cdc.errors import ConfigError
 from cdc.local import prepare
 from cdc.local.addresses import Choices
+from cdc.local.mariadb import demand_installed
 from tests.certificates import ELSEWHERE, Authority
+from tests.fix_mariadb import run
 from tests.fix_stack import missing_service
 from tests.real import other_server
-from tests.secured import Secured, only_tls, secured_stack
+from tests.secured import Secured, SecuredMaria, only_tls, secured_maria, secured_stack
 
 CONFIGURATION = """
 [kafka]
@@ -247,3 +250,55 @@ def test_a_secret_that_cannot_be_had_is_named_with_its_place(drained: Secured, c
     answer = drained.cdc("status", path=changed(old, new), code=2).stderr
     assert said in answer
     assert "[" in answer
+
+
+HISTORY = """\
+settings:
+{lines}
+"""
+
+
+@pytest.fixture(scope="module")
+def maria(drained: Secured) -> Iterator[SecuredMaria]:
+    try:
+        demand_installed()
+    except ConfigError as error:
+        missing_service(f"MariaDB: {error} → {error.hint}")
+    with secured_maria(drained) as server:
+        run(server, "CREATE DATABASE store", "CREATE TABLE store.goods (id int PRIMARY KEY, note text)")
+        run(server, "INSERT INTO goods SELECT seq, 'note' FROM seq_1_to_20", database="store")
+        yield server
+
+
+def _verifying(stack: Secured) -> str:
+    return f"sslmode=verify-full&sslrootcert={stack.ca}"
+
+
+def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Secured, maria: SecuredMaria) -> None:
+    root = {"CDC_SOURCE_DSN": maria.dsn("store", _verifying(drained))}
+    drained.cdc("connectors", "init", "store", "--apply-sql", **root)
+    definition = drained.state / "sources/store/definition.yaml"
+    clients = {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": f"${{file:{drained.state}/secrets/kafka.properties:jaas}}",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(drained.ca),
+    }
+    lines = [f"  schema.history.internal.{client}.{key}: {value}" for client in ("producer", "consumer") for key, value in clients.items()]
+    definition.write_text(definition.read_text() + HISTORY.format(lines="\n".join(lines)))
+    drained.cdc("policy", "init", "store", **root)
+    drained.cdc("connectors", "apply", "store")
+    ends = time.monotonic() + 120
+    while not run(maria, "SELECT 1 FROM information_schema.processlist WHERE user = 'cdc_store' AND command LIKE 'Binlog Dump%'"):
+        assert time.monotonic() < ends, "Debezium does not read the binary log"
+        time.sleep(0.2)
+    run(maria, "INSERT INTO store.goods VALUES (21, 'streamed')")
+    count = "SELECT count(*) FROM store.goods"
+    while True:
+        drained.cdc("replicate", "store", "--until-caught-up")
+        if _ask(drained.dsn(drained.warehouse, "warehouse"), count) == [(21,)]:
+            break
+        assert time.monotonic() < ends, "the change was not streamed"
+    assert run(maria, "SELECT @@require_secure_transport") == [(1,)]
+    drained.cdc("connectors", "check", "store")
