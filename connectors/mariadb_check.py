@@ -34,8 +34,8 @@ _NEEDED = {
 """What the connector must be granted on the whole server, and by which names."""
 _DATES = ("date", "timestamp", "timestamptz")
 _TLS = "the DSN: sslrootcert=FILE names the authority (PEM); sslmode=disable is for a network that nobody else is on"
-_TLS_DEMANDED = 3159
-"""``ER_SECURE_TRANSPORT_REQUIRED``: the server has ``require_secure_transport``."""
+_DENIED = 1045
+"""``ER_ACCESS_DENIED_ERROR``: also what a server with ``require_secure_transport`` says to who comes in clear."""
 _OTHER_HOST = (62, 64)
 """OpenSSL's ``X509_V_ERR_HOSTNAME_MISMATCH`` and ``X509_V_ERR_IP_ADDRESS_MISMATCH``, whose texts repeat the host."""
 
@@ -58,26 +58,24 @@ def connect(dsn: str, what: str) -> Connection[_Cursor]:
             ssl=context, ssl_disabled=context is None,
         )  # fmt: skip
     except pymysql.err.MySQLError as error:
-        raise _refused(error, what) from None
+        raise _refused(error, what, clear=context is None) from None
     if context is not None and not _cipher(connection):
         connection.close()
         raise Unreachable(f"{what}: its session is not encrypted, though the DSN asks for it", hint=_TLS)
     return connection
 
 
-def _refused(error: pymysql.err.MySQLError, what: str) -> Unreachable:
+def _refused(error: pymysql.err.MySQLError, what: str, *, clear: bool) -> Unreachable:
     number = error.args[0] if error.args else "unknown"
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, ssl.SSLError):
         return Unreachable(f"{what}: no TLS: {_reason(cause)}", hint=_TLS)
     if number == CR.CR_SSL_CONNECTION_ERROR:
         return Unreachable(f"{what}: no TLS: the server offers none, so nothing was sent", hint=_TLS)
-    if number == _TLS_DEMANDED:
-        return Unreachable(f"{what}: the server demands TLS", hint="the DSN with ?sslmode=verify-full&sslrootcert=FILE")
-    return Unreachable(
-        f"{what} refuses: MariaDB error {number}",
-        hint="is it running and MariaDB, are host, port, user and password right?",
-    )
+    hint = "is it running and MariaDB, are host, port, user and password right?"
+    if clear and number == _DENIED:
+        hint += " does it demand TLS (sslmode=verify-full)?"
+    return Unreachable(f"{what} refuses: MariaDB error {number}", hint=hint)
 
 
 def _reason(error: ssl.SSLError) -> str:

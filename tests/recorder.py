@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 
 class Recorder:
-    """Passes connections on to a port of loopback. ``sent``: all bytes that clients sent."""
+    """Listens on ``host``, of loopback, and passes on to port ``to`` of it. ``sent``: all bytes that clients sent."""
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: int, host: str) -> None:
         self._to = to
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = self._listener.getsockname()[1]
         self.sent = b""
         self.connections = 0
@@ -41,9 +41,9 @@ class Recorder:
 
 
 @contextlib.contextmanager
-def recorder(to: int) -> Iterator[Recorder]:
+def recorder(to: int, host: str = "127.0.0.1") -> Iterator[Recorder]:
     """One, for as long as it is needed."""
-    found = Recorder(to)
+    found = Recorder(to, host)
     try:
         yield found
     finally:

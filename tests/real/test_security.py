@@ -5,23 +5,28 @@ What is in clear nowhere: passwords in arguments, environments, logs and answers
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from cdc.cli.source_files import read_secret
 from cdc.errors import ConfigError
 from cdc.local import prepare
 from cdc.local.addresses import Choices
-from cdc.local.mariadb import demand_installed
+from cdc.local.mariadb import Server, demand_installed
+from connectors.errors import Unreachable
+from connectors.mariadb_check import connect
 from tests.certificates import ELSEWHERE, Authority
 from tests.fix_mariadb import run
 from tests.fix_stack import missing_service
 from tests.real import other_server
+from tests.recorder import recorder
 from tests.secured import Secured, SecuredMaria, only_tls, secured_maria, secured_stack
 
 CONFIGURATION = """
@@ -252,12 +257,6 @@ def test_a_secret_that_cannot_be_had_is_named_with_its_place(drained: Secured, c
     assert "[" in answer
 
 
-HISTORY = """\
-settings:
-{lines}
-"""
-
-
 @pytest.fixture(scope="module")
 def maria(drained: Secured) -> Iterator[SecuredMaria]:
     try:
@@ -270,14 +269,11 @@ def maria(drained: Secured) -> Iterator[SecuredMaria]:
         yield server
 
 
-def _verifying(stack: Secured) -> str:
-    return f"sslmode=verify-full&sslrootcert={stack.ca}"
-
-
-def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Secured, maria: SecuredMaria) -> None:
-    root = {"CDC_SOURCE_DSN": maria.dsn("store", _verifying(drained))}
+@pytest.fixture(scope="module")
+def streaming(drained: Secured, maria: SecuredMaria) -> SecuredMaria:
+    """A MariaDB went the same three steps. Its connector keeps the history of tables in Kafka, by clients of its own."""
+    root = {"CDC_SOURCE_DSN": maria.dsn("store", f"sslmode=verify-full&sslrootcert={drained.ca}")}
     drained.cdc("connectors", "init", "store", "--apply-sql", **root)
-    definition = drained.state / "sources/store/definition.yaml"
     clients = {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
@@ -285,20 +281,100 @@ def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Se
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(drained.ca),
     }
-    lines = [f"  schema.history.internal.{client}.{key}: {value}" for client in ("producer", "consumer") for key, value in clients.items()]
-    definition.write_text(definition.read_text() + HISTORY.format(lines="\n".join(lines)))
+    definition = drained.state / "sources/store/definition.yaml"
+    lines = [f"  schema.history.internal.{client}.{key}: {value}\n" for client in ("producer", "consumer") for key, value in clients.items()]
+    definition.write_text(f"{definition.read_text()}settings:\n{''.join(lines)}")
     drained.cdc("policy", "init", "store", **root)
     drained.cdc("connectors", "apply", "store")
-    ends = time.monotonic() + 120
-    while not run(maria, "SELECT 1 FROM information_schema.processlist WHERE user = 'cdc_store' AND command LIKE 'Binlog Dump%'"):
-        assert time.monotonic() < ends, "Debezium does not read the binary log"
+    _until(lambda: _reading(maria), "Debezium does not read the binary log")
+    return maria
+
+
+def _reading(server: SecuredMaria) -> bool:
+    """Whether the binary log is being read."""
+    return (1,) in run(server, "SELECT 1 FROM information_schema.processlist WHERE user = 'cdc_store' AND command LIKE 'Binlog Dump%'")
+
+
+def _until(true: Callable[[], bool], problem: str, within_s: float = 120) -> None:
+    ends = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < ends, problem
         time.sleep(0.2)
-    run(maria, "INSERT INTO store.goods VALUES (21, 'streamed')")
-    count = "SELECT count(*) FROM store.goods"
-    while True:
+
+
+def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Secured, streaming: SecuredMaria) -> None:
+    run(streaming, "INSERT INTO store.goods VALUES (21, 'streamed')")
+
+    def arrived() -> bool:
         drained.cdc("replicate", "store", "--until-caught-up")
-        if _ask(drained.dsn(drained.warehouse, "warehouse"), count) == [(21,)]:
-            break
-        assert time.monotonic() < ends, "the change was not streamed"
-    assert run(maria, "SELECT @@require_secure_transport") == [(1,)]
-    drained.cdc("connectors", "check", "store")
+        return _ask(drained.dsn(drained.warehouse, "warehouse"), "SELECT count(*) FROM store.goods") == [(21,)]
+
+    _until(arrived, "the change was not streamed")
+    # The server lets nobody in who comes in clear: who is in, came by TLS.
+    assert run(streaming, "SELECT @@require_secure_transport") == [(1,)]
+    with pytest.raises(Unreachable, match=r"MariaDB error 1045"):
+        connect(streaming.dsn("store", "sslmode=disable"), "the database")
+    found = json.loads(drained.cdc("connectors", "check", "store", "--output", "json").stdout)
+    assert not [each for each in found["findings"] if each["severity"] == "error"]
+    said = (drained.state / "log/connect.log").read_text()
+    assert "Enable ssl VERIFY_IDENTITY mode for connector store" in said
+    login = read_secret(drained.state / "secrets/store.properties")
+    assert not [secret for secret in (drained.passwords["kafka"], login["password"]) if secret in said]
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "reason"),
+    [
+        ("127.0.0.1", "sslmode=verify-full&sslrootcert={foreign}", "certificate verify failed"),
+        ("127.0.0.1", "sslmode=verify-ca&sslrootcert={foreign}", "certificate verify failed"),
+        ("127.0.0.1", "sslmode=verify-full", "certificate verify failed"),
+        ("127.0.0.2", "sslmode=verify-full&sslrootcert={ca}", "certificate verify failed: it is for another host"),
+        ("127.0.0.2", "sslrootcert={ca}", "certificate verify failed: it is for another host"),
+    ],
+)
+def test_a_mariadb_that_is_not_the_one_that_was_meant_learns_nothing(
+    drained: Secured, maria: SecuredMaria, foreign: Authority, host: str, options: str, reason: str
+) -> None:
+    with recorder(maria.port, host) as relay:
+        dsn = f"mariadb://root:{maria.password}@{host}:{relay.port}/store?{options.format(foreign=foreign.file, ca=drained.ca)}"
+        with pytest.raises(Unreachable) as refused:
+            connect(dsn, "the database")
+    assert str(refused.value).startswith(f"the database: no TLS: {reason}")
+    assert b"root" not in relay.sent
+
+
+def test_a_mariadb_that_cannot_do_tls_is_told_nothing_at_all(mariadb: Server) -> None:
+    assert run(mariadb, "SELECT @@have_ssl") == [("DISABLED",)]
+    with recorder(mariadb.port) as relay, pytest.raises(Unreachable, match="the server offers none, so nothing was sent"):
+        connect(f"mariadb://root:test@127.0.0.1:{relay.port}/mysql?sslmode=trust", "the database")
+    assert (relay.connections, relay.sent) == (1, b"")
+
+
+@pytest.mark.parametrize(("mode", "host"), [("verify-full", "127.0.0.1"), ("verify-ca", "127.0.0.2"), ("trust", "127.0.0.2")])
+def test_each_mode_of_mariadb_encrypts(drained: Secured, maria: SecuredMaria, mode: str, host: str) -> None:
+    root = "" if mode == "trust" else f"&sslrootcert={drained.ca}"
+    with recorder(maria.port, host) as relay:
+        dsn = f"mariadb://root:{maria.password}@{host}:{relay.port}/store?sslmode={mode}{root}"
+        with connect(dsn, "the database") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM goods LIMIT 1")
+            assert cursor.fetchall() == ((1,),)
+        assert b"goods" not in relay.sent
+
+
+def test_debezium_does_not_read_a_mariadb_whose_certificate_is_for_another_host(drained: Secured, streaming: SecuredMaria) -> None:
+    """FLUSH LOCAL: without it the statement goes into the binary log, and Debezium stops at it."""
+    files = {end: drained.state / f"tls/maria.{end}" for end in ("crt", "key")}
+    own = {end: path.read_bytes() for end, path in files.items()}
+    other = drained.authority.sign("elsewhere", ELSEWHERE)
+    try:
+        files["crt"].write_bytes(other.certificate.read_bytes())
+        files["key"].write_bytes(other.key.read_bytes())
+        run(streaming, "FLUSH LOCAL SSL", "KILL USER cdc_store")
+        said = drained.cdc("connectors", "apply", "store", code=5).stderr
+        assert "no TLS: certificate verify failed: it is for another host" in said
+        time.sleep(2)
+        assert not run(streaming, "SELECT 1 FROM information_schema.processlist WHERE user = 'cdc_store'")
+    finally:
+        for end, path in files.items():
+            path.write_bytes(own[end])
+        run(streaming, "FLUSH LOCAL SSL")
