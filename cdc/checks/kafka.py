@@ -13,6 +13,7 @@ from confluent_kafka.admin._config import ConfigResource  # not re-exported for 
 from confluent_kafka.admin._resource import ResourceType
 
 from cdc.errors import ConfigError, Unreachable
+from cdc.refusing import Refusals
 from cdc.topic import HELD_S, ends
 from connectors.finding import Finding
 
@@ -58,7 +59,8 @@ class Kafka:
         """
         self._settings = settings
         try:
-            self._admin = AdminClient({**settings, "client.id": "cdc-check", "log_level": 0})
+            self._refusals = Refusals(settings)
+            self._admin = AdminClient(self._refusals.settings("cdc-check"))
         except KafkaException as error:
             raise ConfigError(f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka") from None
 
@@ -66,13 +68,18 @@ class Kafka:
         """The cluster's id, and how many brokers it has.
 
         Raises:
-            Unreachable: no broker answers.
+            Unreachable: no broker answers, or TLS does not come about.
+            ConfigError: the broker refuses the credentials.
         """
         try:
-            found = self._admin.list_topics(timeout=_FIRST_S)
-        except KafkaException as error:
-            raise Unreachable(f"Kafka does not answer ({error.args[0].name()})", hint="cdc local status") from None
-        return str(found.cluster_id), len(found.brokers)
+            asked = self._admin.describe_cluster(request_timeout=_FIRST_S)
+            found = self._refusals.result(self._admin, asked, _FIRST_S + 1)
+        except (KafkaException, TimeoutError) as error:
+            said = error.args[0].name() if isinstance(error, KafkaException) else "no answer in time"
+            raise self._refusals.cause() or Unreachable(
+                f"Kafka does not answer ({said})", hint="cdc local status"
+            ) from None
+        return str(found.cluster_id), len(found.nodes)
 
     def topic(self, name: str) -> TopicSeen | None:
         """A topic with its effective settings; None when there is none.

@@ -15,12 +15,15 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from cdc.checks.kafka import Kafka
 from cdc.cli.source_files import read_secret
-from cdc.errors import ConfigError
+from cdc.errors import CdcError, ConfigError, Unreachable
 from cdc.local import prepare
 from cdc.local.addresses import Choices
 from cdc.local.mariadb import Server, demand_installed
-from connectors.errors import Unreachable
+from cdc.supervise.topic_look import look
+from cdc.topic import describe
+from connectors.errors import Unreachable as NoDatabase
 from connectors.mariadb_check import connect
 from tests.certificates import ELSEWHERE, Authority
 from tests.fix_mariadb import run
@@ -186,6 +189,24 @@ def test_a_wrong_password_to_kafka_is_said_to_be_wrong(drained: Secured, changed
     assert "not-the-password-at-all" not in said
 
 
+@pytest.mark.parametrize(
+    ("changed_setting", "refusal", "said"),
+    [("ssl.ca.location", Unreachable, "no TLS with Kafka at .*certificate verify failed"), ("sasl.password", ConfigError, "refuses the credentials")],
+)
+def test_what_will_not_pass_by_itself_is_said_at_once(
+    drained: Secured, foreign: Authority, changed_setting: str, refusal: type[CdcError], said: str
+) -> None:
+    kafka = {**drained.broker.client(), changed_setting: str(foreign.file)}
+    begun = time.monotonic()
+    with pytest.raises(refusal, match=said):
+        describe(kafka, "shop", timeout_s=60)
+    with pytest.raises(refusal, match=said):
+        Kafka(kafka).cluster()
+    with pytest.raises(Unreachable, match=said):
+        look(kafka, {"shop": 0})
+    assert time.monotonic() - begun < 30
+
+
 def test_plaintext_to_kafka_does_not_hang(drained: Secured, changed) -> None:
     path = changed('"security.protocol" = "SASL_SSL"', '"security.protocol" = "PLAINTEXT"')
     said = drained.cdc("replicate", "shop", "--until-caught-up", path=path, code=5).stderr
@@ -273,7 +294,7 @@ def maria(drained: Secured) -> Iterator[SecuredMaria]:
 def streaming(drained: Secured, maria: SecuredMaria) -> SecuredMaria:
     """A MariaDB went the same three steps. Its connector keeps the history of tables in Kafka, by clients of its own."""
     root = {"CDC_SOURCE_DSN": maria.dsn("store", f"sslmode=verify-full&sslrootcert={drained.ca}")}
-    drained.cdc("connectors", "init", "store", "--apply-sql", **root)
+    assert "Kafka is reached by SASL_SSL" in drained.cdc("connectors", "init", "store", "--apply-sql", **root).stderr
     clients = {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
@@ -312,7 +333,7 @@ def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Se
     _until(arrived, "the change was not streamed")
     # The server lets nobody in who comes in clear: who is in, came by TLS.
     assert run(streaming, "SELECT @@require_secure_transport") == [(1,)]
-    with pytest.raises(Unreachable, match=r"MariaDB error 1045"):
+    with pytest.raises(NoDatabase, match=r"MariaDB error 1045"):
         connect(streaming.dsn("store", "sslmode=disable"), "the database")
     found = json.loads(drained.cdc("connectors", "check", "store", "--output", "json").stdout)
     assert not [each for each in found["findings"] if each["severity"] == "error"]
@@ -337,7 +358,7 @@ def test_a_mariadb_that_is_not_the_one_that_was_meant_learns_nothing(
 ) -> None:
     with recorder(maria.port, host) as relay:
         dsn = f"mariadb://root:{maria.password}@{host}:{relay.port}/store?{options.format(foreign=foreign.file, ca=drained.ca)}"
-        with pytest.raises(Unreachable) as refused:
+        with pytest.raises(NoDatabase) as refused:
             connect(dsn, "the database")
     assert str(refused.value).startswith(f"the database: no TLS: {reason}")
     assert b"root" not in relay.sent
@@ -345,7 +366,7 @@ def test_a_mariadb_that_is_not_the_one_that_was_meant_learns_nothing(
 
 def test_a_mariadb_that_cannot_do_tls_is_told_nothing_at_all(mariadb: Server) -> None:
     assert run(mariadb, "SELECT @@have_ssl") == [("DISABLED",)]
-    with recorder(mariadb.port) as relay, pytest.raises(Unreachable, match="the server offers none, so nothing was sent"):
+    with recorder(mariadb.port) as relay, pytest.raises(NoDatabase, match="the server offers none, so nothing was sent"):
         connect(f"mariadb://root:test@127.0.0.1:{relay.port}/mysql?sslmode=trust", "the database")
     assert (relay.connections, relay.sent) == (1, b"")
 

@@ -52,6 +52,7 @@ def init(
         enrolment = _enrol(settings, name, dsn, where, inventory, schemas, role, force=force)
         write(enrolment.files)
         tell(enrolment)
+        _tell_of_kafka(settings, enrolment.definition)
         if apply_sql:
             click.echo(mariadb_proposal.masked(enrolment.sql))
             count = _run(cursor, enrolment.sql, short(where.sql))
@@ -66,6 +67,19 @@ def init(
         click.echo(f"  → as root: mariadb < {short(where.sql)}", err=True)
         click.echo(f"    (or cdc connectors init {name} --apply-sql)", err=True)
     click.echo(f"  → cdc policy init {name}", err=True)
+
+
+def _tell_of_kafka(settings: Config, definition: Definition) -> None:
+    """The connector's own clients of Kafka know nothing of how its worker gets in, and nobody here does either."""
+    protocol = settings.kafka.get("security.protocol", "PLAINTEXT").upper()
+    history = "schema.history.internal"
+    if protocol != "PLAINTEXT" and f"{history}.producer.security.protocol" not in dict(definition.settings):
+        name = definition.name
+        click.echo(
+            f"{name}: warning: Kafka is reached by {protocol}: the definition must say so for its table history too"
+            f" (settings: {history}.producer.… and consumer.…; docs/security.md, Kafka Connect)",
+            err=True,
+        )
 
 
 def _enrol(
