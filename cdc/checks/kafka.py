@@ -23,6 +23,8 @@ LEAST_MESSAGE = 8 << 20
 SHORT = 0.25
 """Share of the retention below which a worker's headroom is short."""
 _TIMEOUT_S = 10.0
+_FOREVER = (1 << 63) - 1
+"""The ``retention.ms`` with which Debezium makes the topic of a history."""
 _FIRST_S = 4.0
 """Seconds for the first answer: none in this time is no answer."""
 
@@ -167,7 +169,8 @@ def schema_history(name: str, seen: TopicSeen | None) -> Iterator[Finding]:
     """What a MariaDB connector's topic with the history of its tables may lose."""
     if seen is None:
         return
-    finite = [key for key in ("retention.ms", "retention.bytes") if (_number(seen.settings, key) or -1) >= 0]
+    kept = {key: _number(seen.settings, key) for key in ("retention.ms", "retention.bytes")}
+    finite = [key for key, most in kept.items() if most is not None and 0 <= most < _FOREVER]
     if finite or "compact" in seen.settings.get("cleanup.policy", "delete"):
         command = _alter(name, "retention.ms=-1,retention.bytes=-1,cleanup.policy=delete")
         problem = f"topic {name} does not keep everything ({', '.join(finite) or 'compacted'})"

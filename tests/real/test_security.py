@@ -328,7 +328,7 @@ def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Se
 
     def arrived() -> bool:
         drained.cdc("replicate", "store", "--until-caught-up")
-        return _ask(drained.dsn(drained.warehouse, "warehouse"), "SELECT count(*) FROM store.goods") == [(21,)]
+        return _ask(drained.dsn(drained.warehouse, "warehouse"), 'SELECT count(*) FROM store."store.goods"') == [(21,)]
 
     _until(arrived, "the change was not streamed")
     # The server lets nobody in who comes in clear: who is in, came by TLS.
