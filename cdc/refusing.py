@@ -50,7 +50,7 @@ class Refusals:
                 raise cause
             left = ends - time.monotonic()
             if left <= 0:
-                raise TimeoutError
+                raise TimeoutError("in time")
             try:
                 return asked.result(timeout=min(_LOOK_S, left))
             except TimeoutError:

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource  # as above
 from confluent_kafka.admin._listoffsets import OffsetSpec  # not re-exported for type checkers
 
-from cdc.errors import Unreachable
+from cdc.errors import CdcError, Unreachable
 from cdc.refusing import Refusals
 from cdc.supervise.seen import TopicSeen
 from cdc.topic import HELD_S, End, ends
@@ -28,11 +28,11 @@ def look(kafka: Mapping[str, str], positions: Mapping[str, int]) -> dict[str, To
     refusals = Refusals(kafka)
     admin = AdminClient(refusals.settings("cdc-supervise"))
     try:
+        refusals.result(admin, admin.describe_cluster(request_timeout=TIMEOUT_S), TIMEOUT_S + 1)
         known = admin.list_topics(timeout=TIMEOUT_S).topics
-    except KafkaException as error:
-        admin.poll(0)
-        why = refusals.cause() or f"no broker answers ({error.args[0].name()})"
-        raise Unreachable(str(why)) from None
+    except (KafkaException, CdcError, TimeoutError) as error:
+        said = error.args[0].name() if isinstance(error, KafkaException) else error
+        raise Unreachable(str(refusals.cause() or f"no broker answers ({said})")) from None
     topics = [topic for topic in positions if topic in known]
     if not topics:
         return {}
