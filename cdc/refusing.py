@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata  # not re-exported for type checkers
 
 from cdc.errors import CdcError, ConfigError, Unreachable
 
 _T = TypeVar("_T")
 _LOOK_S = 0.1
+_SLICE_S = 1.0
+"""Seconds: longer than one answer takes on a connection that stands; one that does not goes on being made."""
 
 
 class Refusals:
@@ -50,11 +53,30 @@ class Refusals:
                 raise cause
             left = ends - time.monotonic()
             if left <= 0:
-                raise TimeoutError("in time")
+                raise TimeoutError
             try:
                 return asked.result(timeout=min(_LOOK_S, left))
             except TimeoutError:
                 continue
+
+    def metadata(self, admin: AdminClient, timeout_s: float) -> ClusterMetadata:
+        """Topics and brokers, from whichever broker answers; or the cause, as soon as :meth:`result` would say it.
+
+        Raises:
+            ConfigError, Unreachable, KafkaException: as :meth:`result`.
+        """
+        ends = time.monotonic() + timeout_s
+        while True:
+            left = ends - time.monotonic()
+            try:
+                return admin.list_topics(timeout=max(0.1, min(_SLICE_S, left)))
+            except KafkaException:
+                admin.poll(0)
+                cause, over = self.cause(), left <= _SLICE_S
+                if cause is not None and (over or self._for_good()):
+                    raise cause from None
+                if over:
+                    raise
 
     def cause(self) -> CdcError | None:
         """Why connections were refused, as far as it was said; ``admin.poll(0)`` has it said."""

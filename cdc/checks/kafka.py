@@ -74,14 +74,10 @@ class Kafka:
             ConfigError: the broker refuses the credentials.
         """
         try:
-            asked = self._admin.describe_cluster(request_timeout=_FIRST_S)
-            found = self._refusals.result(self._admin, asked, _FIRST_S + 1)
-        except (KafkaException, TimeoutError) as error:
-            said = error.args[0].name() if isinstance(error, KafkaException) else "no answer in time"
-            raise self._refusals.cause() or Unreachable(
-                f"Kafka does not answer ({said})", hint="cdc local status"
-            ) from None
-        return str(found.cluster_id), len(found.nodes)
+            found = self._refusals.metadata(self._admin, _FIRST_S)
+        except KafkaException as error:
+            raise Unreachable(f"Kafka does not answer ({error.args[0].name()})", hint="cdc local status") from None
+        return str(found.cluster_id), len(found.brokers)
 
     def topic(self, name: str) -> TopicSeen | None:
         """A topic with its effective settings; None when there is none.

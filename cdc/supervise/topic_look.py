@@ -28,11 +28,11 @@ def look(kafka: Mapping[str, str], positions: Mapping[str, int]) -> dict[str, To
     refusals = Refusals(kafka)
     admin = AdminClient(refusals.settings("cdc-supervise"))
     try:
-        refusals.result(admin, admin.describe_cluster(request_timeout=TIMEOUT_S), TIMEOUT_S + 1)
-        known = admin.list_topics(timeout=TIMEOUT_S).topics
-    except (KafkaException, CdcError, TimeoutError) as error:
-        said = error.args[0].name() if isinstance(error, KafkaException) else error
-        raise Unreachable(str(refusals.cause() or f"no broker answers ({said})")) from None
+        known = refusals.metadata(admin, TIMEOUT_S).topics
+    except KafkaException as error:
+        raise Unreachable(f"no broker answers ({error.args[0].name()})") from None
+    except CdcError as error:
+        raise Unreachable(str(error)) from None
     topics = [topic for topic in positions if topic in known]
     if not topics:
         return {}
