@@ -12,13 +12,13 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # not re-exported for type checkers
 
 from cdc.errors import ConfigError, Halted, Unreachable
+from cdc.refusing import Refusals
 
 HELD_S = 60.0
 """Seconds for which a topic may not advance although records are added to it, before that is said. An exactly-once
@@ -43,52 +43,34 @@ def describe(kafka: Mapping[str, str], topic: str, timeout_s: float = 10) -> Top
         ConfigError: there is no such topic, the client library refuses the settings, or the broker the credentials.
         Halted: it has another number of partitions than one.
     """
-    said: list[KafkaError] = []
-    settings: dict[str, Any] = {**kafka, "client.id": "cdc-describe", "log_level": 0, "error_cb": said.append}
+    refusals = Refusals(kafka)
     try:
-        admin = AdminClient(settings)
+        admin = AdminClient(refusals.settings("cdc-describe"))
     except KafkaException as error:
         raise ConfigError(
             f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka, CONFIGURATION.md: each a text"
         ) from None
     try:
-        return described(admin, kafka, topic, timeout_s)
+        return described(admin, kafka, topic, timeout_s, refusals)
     except Unreachable:
         admin.poll(0)
-        _explain(kafka, said)
+        cause = refusals.cause()
+        if cause is not None:
+            raise cause from None
         raise
 
 
-def _explain(kafka: Mapping[str, str], said: list[KafkaError]) -> None:
-    """Raise what connections were refused for, where a time-out alone would hide it."""
-    for error in said:
-        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - the client library's name
-            raise ConfigError(
-                f"Kafka at {kafka.get('bootstrap.servers')} refuses the credentials: {_reason(error)}",
-                hint="sasl.mechanism, sasl.username, sasl.password under [kafka]",
-            ) from None
-        if error.code() == KafkaError._SSL:  # noqa: SLF001 - likewise
-            raise Unreachable(
-                f"no TLS with Kafka at {kafka.get('bootstrap.servers')}: {_reason(error)}",
-                hint="security.protocol, ssl.ca.location under [kafka]",
-            ) from None
-
-
-def _reason(error: KafkaError) -> str:
-    """Without librdkafka's name of the connection and its timing."""
-    said = error.str().split(": ", 1)[-1]
-    return said.split(" (after ", 1)[0]
-
-
-def described(admin: AdminClient, kafka: Mapping[str, str], topic: str, timeout_s: float) -> Topic:
-    """The same with a client that is there.
+def described(
+    admin: AdminClient, kafka: Mapping[str, str], topic: str, timeout_s: float, refusals: Refusals | None = None
+) -> Topic:
+    """The same with a client that is there, ``refusals`` those of it where it was made to collect them.
 
     Raises:
         Unreachable, ConfigError, Halted: as :func:`describe`.
     """
     try:
         future = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_s)[topic]
-        description = future.result(timeout=timeout_s + 5)
+        description = (refusals or Refusals(kafka)).result(admin, future, timeout_s + 5)
     except KafkaException as error:
         code = error.args[0].code()
         if code == KafkaError.UNKNOWN_TOPIC_OR_PART:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from connectors.definition import Definition
 from connectors.kinds import KINDS, SIGNAL
-from connectors.secrets import SecretLookup
+from connectors.secrets import SecretLookup, resolve
 from connectors.setting import (
     Setting,
     Settings,
@@ -47,11 +47,20 @@ def _connection(definition: Definition, secrets: SecretLookup, class_name: str) 
     return {
         **connection(definition, secrets, class_name, "a binary log has one order"),
         **address(definition, secrets),
+        **_authority(definition, secrets),
         "database.server.id": said(
             str(definition.server_id), "server_id; by default it is random, and two alike end each other"
         ),
         "driver.yearIsDateType": Setting("false", "else the snapshot stops at the year 0000"),
     }
+
+
+def _authority(definition: Definition, secrets: SecretLookup) -> Settings:
+    root = definition.database.sslrootcert
+    if root is None:
+        return {}
+    why = "database.sslrootcert; queries and the reader of the binary log both check the server by this store alone"
+    return {"database.ssl.truststore": said(resolve(root, secrets), why)}
 
 
 def _captured(definition: Definition) -> Settings:

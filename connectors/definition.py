@@ -16,7 +16,8 @@
 Optional: ``extends`` (:mod:`connectors.overlay`), ``publication`` (``cdc_<database>``), ``exclude`` (Java regular
 expressions on ``schema.table``; partitions of a captured table belong here), ``replication_factor`` (1),
 ``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20), ``database.sslmode`` (prefer), ``database.sslrootcert`` (a
-path on the workers), and ``settings``: raw settings of Debezium or Connect, in place of the profile's or beside them.
+path on the workers; PEM for PostgreSQL, a Java trust store for MariaDB and MySQL), and ``settings``: raw settings of
+Debezium or Connect, in place of the profile's or beside them.
 ``cdc connectors init`` writes a definition for a database.
 
 The other kinds (:mod:`connectors.kinds`) have no publication and no slot. ``schemas`` are what they call databases
@@ -64,6 +65,9 @@ IDENTIFIER = r"""[^\x00-\x1f,."'\\]{1,63}"""
 PUBLICATION = r"[a-z_][a-z0-9_$-]{0,62}"
 """What PostgreSQL reads back unchanged from ``publication_names``, where Debezium writes no quotes. Of any other name
 PostgreSQL 18 says in its log "skipped loading publication", and the stream goes on without a single row."""
+PEM = r"[\s\S]*\.(?:pem|crt|cer)"
+"""How the names of PEM files end."""
+_KEYTOOL = "keytool -importcert -noprompt -alias ca -storetype JKS -file ca.pem -keystore ca.jks"
 REPLICA_SET = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
 SETTING = r"[A-Za-z][A-Za-z0-9_.$-]{0,248}"
 SETTING_VALUE = r"[^\x00-\x1f]+"
@@ -202,10 +206,8 @@ def _database(fields: Fields, kind: Kind) -> Database:
     sslmode = fields.text("sslmode") if fields.has("sslmode") else kind.sslmode
     if sslmode not in kind.sslmodes:
         raise fields.wrong("sslmode", "unknown mode", hint=f"one of {', '.join(kind.sslmodes)}")
-    if fields.has("sslrootcert") and not kind.root_certificate:
-        raise fields.wrong(
-            "sslrootcert", f"Debezium's connector for {kind.title} wants a key store", hint="settings: …"
-        )
+    if kind.root_certificate != "PEM" and fields.has("sslrootcert"):
+        _demand_store(fields, kind)
     return Database(
         host=_referring(fields, "host"),
         port=_port(fields),
@@ -215,6 +217,13 @@ def _database(fields: Fields, kind: Kind) -> Database:
         sslmode=sslmode,
         sslrootcert=_referring(fields, "sslrootcert") if fields.has("sslrootcert") else None,
     )
+
+
+def _demand_store(fields: Fields, kind: Kind) -> None:
+    """A PEM file would do for Debezium's queries, and stop its reader of the binary log after the snapshot."""
+    if not kind.root_certificate or re.fullmatch(PEM, fields.text("sslrootcert")):
+        wants = f"Debezium's connector for {kind.title} wants a Java trust store"
+        raise fields.wrong("sslrootcert", wants, hint=_KEYTOOL if kind.root_certificate else "settings: …")
 
 
 def _port(fields: Fields) -> str:

@@ -21,7 +21,8 @@ from connectors.kinds import KINDS
 
 _ADDRESS = {"host": "database.hostname", "port": "database.port"}
 _LOGIN = {"user": "database.user", "password": "database.password"}
-_CERTIFICATE = {"postgres": "database.sslrootcert", "mariadb": "driver.serverSslCert"}
+_STORE = "database.ssl.truststore"
+_CERTIFICATE = {"postgres": "database.sslrootcert", "mariadb": _STORE, "mysql": _STORE}
 _NAME = {"postgres": "database.dbname", "sqlserver": "database.names"}
 _TLS = {"postgres": "database.sslmode", "mariadb": "database.ssl.mode", "mysql": "database.ssl.mode"}
 _MYSQL = {mode: ours for ours, mode in mysql_profile.MODES.items()}

@@ -43,7 +43,7 @@ REFUSED = (
     Refused(r"signal\.data\.collection", "signals are rows of the table that is captured always"),
     Refused(r"(?:table|schema|database|collection)\.(?:include|exclude)\.list", _SAID, "schemas, tables and exclude"),
     Refused(
-        r"database\.(?:hostname|port|dbname|names|user|password|sslmode|sslrootcert|ssl\.mode)"
+        r"database\.(?:hostname|port|dbname|names|user|password|sslmode|sslrootcert|ssl\.(?:mode|truststore))"
         r"|driver\.(?:encrypt|trustServerCertificate|serverSslCert)"
         r"|mongodb\.(?:connection\.string|user|password|authsource|ssl\.enabled|ssl\.invalid\.hostname\.allowed)",
         _SAID, "database: …",

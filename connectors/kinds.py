@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 HEARTBEAT = "cdc.heartbeat"
 """The table that every heartbeat updates. It stands in each source database (``sql/source``)."""
@@ -20,8 +21,8 @@ class Kind:
     """One kind of database.
 
     ``fields``: of a definition, besides those that all have; the first ``needed`` of them must be given. ``sslmodes``:
-    of ``database.sslmode``, and which is meant when it is not given. ``root_certificate``: whether
-    ``database.sslrootcert`` can name one (else the Java connector wants a key store: a raw setting).
+    of ``database.sslmode``, and which is meant when it is not given. ``root_certificate``: what kind of file
+    ``database.sslrootcert`` names, PEM or a Java trust store; empty where only a raw setting can.
     ``own_tables``: captured always. ``replicated``: whether ``cdc replicate`` reads its records.
     """
 
@@ -32,7 +33,7 @@ class Kind:
     sslmodes: tuple[str, ...]
     sslmode: str
     own_tables: tuple[str, ...] = (HEARTBEAT, SIGNAL)
-    root_certificate: bool = False
+    root_certificate: Literal["", "PEM", "trust store"] = ""
     replicated: bool = False
 
     @property
@@ -46,12 +47,13 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind(
-            "postgres", "PostgreSQL", ("publication",), 0, SSL_MODES, "prefer", root_certificate=True, replicated=True
+            "postgres", "PostgreSQL", ("publication",), 0, SSL_MODES, "prefer", root_certificate="PEM", replicated=True
         ),
         Kind(
-            "mariadb", "MariaDB", _BINLOG, 2, MARIADB_SSL_MODES, "verify-full", root_certificate=True, replicated=True
+            "mariadb", "MariaDB", _BINLOG, 2, MARIADB_SSL_MODES, "verify-full", root_certificate="trust store",
+            replicated=True,
         ),
-        Kind("mysql", "MySQL", _BINLOG, 2, MARIADB_SSL_MODES, "verify-full"),
+        Kind("mysql", "MySQL", _BINLOG, 2, MARIADB_SSL_MODES, "verify-full", root_certificate="trust store"),
         # The schema `cdc` is the server's own there, as soon as its change data capture is switched on.
         Kind(
             "sqlserver", "SQL Server", ("schema_history",), 1, ("disable", "trust", "verify-full"), "verify-full",

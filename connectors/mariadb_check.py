@@ -6,17 +6,19 @@ Through the connector's own account, reading settings and the catalog only. Ever
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
-from urllib.parse import unquote, urlsplit
 
 import pymysql
 from pymysql.connections import Connection
+from pymysql.constants import CR
 
+from connectors import mariadb_address
 from connectors import mariadb_inventory as inventory
 from connectors.check.position import Position, binary_log, unknown
 from connectors.definition import HEARTBEAT, SIGNAL, Definition
-from connectors.errors import AddressError, ConnectorError, Unreachable
+from connectors.errors import ConnectorError, Unreachable
 from connectors.finding import Finding
 from connectors.setting import include_patterns
 
@@ -31,40 +33,70 @@ _NEEDED = {
 }
 """What the connector must be granted on the whole server, and by which names."""
 _DATES = ("date", "timestamp", "timestamptz")
+_TLS = "the DSN: sslrootcert=FILE names the authority (PEM); sslmode=disable is for a network that nobody else is on"
+_DENIED = 1045
+"""``ER_ACCESS_DENIED_ERROR``: also what a server with ``require_secure_transport`` says to who comes in clear."""
+_OTHER_HOST = (62, 64)
+"""OpenSSL's ``X509_V_ERR_HOSTNAME_MISMATCH`` and ``X509_V_ERR_IP_ADDRESS_MISMATCH``, whose texts repeat the host."""
 
 
 def connect(dsn: str, what: str) -> Connection[_Cursor]:
-    """A connection by ``mariadb://USER:PASSWORD@HOST:PORT/DATABASE``; ``what`` names it in messages.
+    """A connection by a URL of :mod:`connectors.mariadb_address`; ``what`` names it in messages.
+
+    Without TLS that was asked for nothing is sent but the wish for it: no name, and nothing of the password.
 
     Raises:
-        AddressError: the DSN is no such URL. No message repeats a part of it.
-        Unreachable: no answer, or the account is refused.
+        AddressError: the DSN is no such URL, or its authorities cannot be read. No message repeats its secrets.
+        Unreachable: no answer, no TLS as asked for, or the account is refused.
     """
+    address = mariadb_address.parse(dsn)
+    context = address.tls()
     try:
-        parts = urlsplit(dsn)
-        port = parts.port or 3306
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme != "mariadb" or not parts.hostname or not parts.username:
-        raise AddressError("the DSN is no URL of a MariaDB database", hint="mariadb://USER:PASSWORD@HOST:PORT/DATABASE")
-    try:
-        return pymysql.connect(
-            host=parts.hostname, port=port, user=unquote(parts.username), password=unquote(parts.password or ""),
-            database=parts.path.lstrip("/") or None, charset="utf8mb4", autocommit=True, connect_timeout=10,
+        connection: Connection[_Cursor] = pymysql.connect(
+            host=address.host, port=address.port, user=address.user, password=address.password,
+            database=address.database or None, charset="utf8mb4", autocommit=True, connect_timeout=10,
+            ssl=context, ssl_disabled=context is None,
         )  # fmt: skip
     except pymysql.err.MySQLError as error:
-        raise Unreachable(
-            f"{what} refuses: MariaDB error {error.args[0] if error.args else 'unknown'}",
-            hint="is it running and MariaDB, are host, port, user and password right?",
-        ) from None
+        raise _refused(error, what, clear=context is None) from None
+    if context is not None and not _cipher(connection):
+        connection.close()
+        raise Unreachable(f"{what}: its session is not encrypted, though the DSN asks for it", hint=_TLS)
+    return connection
+
+
+def _refused(error: pymysql.err.MySQLError, what: str, *, clear: bool) -> Unreachable:
+    number = error.args[0] if error.args else "unknown"
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLError):
+        return Unreachable(f"{what}: no TLS: {_reason(cause)}", hint=_TLS)
+    if number == CR.CR_SSL_CONNECTION_ERROR:
+        return Unreachable(f"{what}: no TLS: the server offers none, so nothing was sent", hint=_TLS)
+    hint = "is it running and MariaDB, are host, port, user and password right?"
+    if clear and number == _DENIED:
+        hint += " does it demand TLS (sslmode=verify-full)?"
+    return Unreachable(f"{what} refuses: MariaDB error {number}", hint=hint)
+
+
+def _reason(error: ssl.SSLError) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return error.reason or type(error).__name__
+    other = error.verify_code in _OTHER_HOST
+    return f"certificate verify failed: {'it is for another host' if other else error.verify_message}"
+
+
+def _cipher(connection: Connection[_Cursor]) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        row = cursor.fetchone()
+    return str(row[1]) if row else ""
 
 
 def source(definition: Definition, dsn: str, position: Position = unknown) -> tuple[Finding, ...]:
     """Look at the server through ``dsn`` (the connector's account) and say what is to be known of it.
 
     Raises:
-        AddressError: the DSN is none.
-        Unreachable: the server does not answer or refuses the account.
+        AddressError, Unreachable: as :func:`connect` says.
         ConnectorError: its catalog cannot be read.
     """
     with connect(dsn, f"the source database of {definition.name}") as connection, connection.cursor() as cursor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from connectors import binlog_profile
 from connectors.definition import Definition
 from connectors.kinds import HEARTBEAT
-from connectors.secrets import SecretLookup, resolve
+from connectors.secrets import SecretLookup
 from connectors.setting import Setting, Settings, said
 
 CONNECTOR_CLASS = "io.debezium.connector.mariadb.MariaDbConnector"
@@ -27,7 +27,5 @@ def expand(definition: Definition, secrets: SecretLookup) -> Settings:
     login = {
         "database.ssl.mode": said(database.sslmode, "database.sslmode; Debezium's default falls back to plain text"),
     }
-    if database.sslrootcert is not None:
-        login["driver.serverSslCert"] = said(resolve(database.sslrootcert, secrets), "database.sslrootcert")
     beat = Setting(HEARTBEAT_QUERY, "the stream itself says which server and GTID domain it comes from")
     return binlog_profile.expand(definition, secrets, class_name=CONNECTOR_CLASS, login=login, beat=beat)

@@ -10,7 +10,7 @@ from connectors.definition import HEARTBEAT
 from connectors.errors import SourceUnfit
 from connectors.finding import Finding
 from connectors.mariadb_inventory import Inventory, Relation, obstacles
-from connectors.proposal import Exclusion, Proposal, literal, printable, scalar
+from connectors.proposal import Address, Exclusion, Proposal, literal, printable, scalar
 
 _OWN = ("cdc", "cdc_local")
 _SIGNAL = "cdc.`signal`"
@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS {_SIGNAL} (
 _GRANT = """\
 -- Reading all tables, the binary log (as a replica does), and one global read lock for the moment a snapshot begins.
 GRANT SELECT, RELOAD, SHOW DATABASES, LOCK TABLES, REPLICATION SLAVE, BINLOG MONITOR ON *.*"""
+_STORE = "a Java trust store, made of the DSN's; a path on Connect's workers"
 _HASH = re.compile(r"'\*[0-9A-F]{40}'")
 
 
@@ -79,8 +80,9 @@ def _first(relation: Relation) -> list[Finding]:
     return list(obstacles(relation))[:1]
 
 
-def text(proposal: Proposal, name: str, database: str, server_id: int, sslmode: str) -> str:
-    """The definition's YAML."""
+def text(proposal: Proposal, name: str, address: Address, server_id: int) -> str:
+    """The definition's YAML. ``address.sslrootcert`` is a Java trust store."""
+    database = address.database
     lines = [
         f"# What is captured of MariaDB's {printable(database)}. `cdc connectors init {name}` wrote it, and will not",
         "# change it: it is yours.",
@@ -92,7 +94,8 @@ def text(proposal: Proposal, name: str, database: str, server_id: int, sslmode: 
         *(f"  {key}: ${{secret:{name}/{key}}}" for key in ("host", "port")),
         f"  name: {scalar(database)}",
         *(f"  {key}: ${{secret:{name}/{key}}}" for key in ("user", "password")),
-        f"  sslmode: {sslmode}",
+        f"  sslmode: {address.sslmode}",
+        *([] if address.sslrootcert is None else [f"  sslrootcert: {scalar(address.sslrootcert)}   # {_STORE}"]),
         f"schemas: [{', '.join(map(scalar, proposal.schemas))}]   # MariaDB's databases: every table, tomorrow's too",
         "schema_history:",
         f"  bootstrap_servers: ${{secret:{name}/bootstrap_servers}}   # the broker, as Connect's workers reach it",

@@ -150,6 +150,8 @@ def _of_kind(kind: Kind) -> Schema:
     database: Schema = {"sslmode": {"enum": list(kind.sslmodes)}}
     if not kind.root_certificate:
         database["sslrootcert"] = False
+    elif kind.root_certificate == "trust store":
+        database["sslrootcert"] = {"not": {"pattern": _anchored(definition.PEM)}}
     narrowed: Schema = {
         "properties": {
             **dict.fromkeys(sorted(others), False),

@@ -21,7 +21,7 @@ import psycopg2
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from cdc.local import artifacts, postgres, unprivileged
+from cdc.local import artifacts, mariadb, postgres, unprivileged
 from cdc.local.addresses import free_port
 from cdc.local.broker import Broker
 from cdc.local.connect import Worker
@@ -212,7 +212,7 @@ def secured_stack(state: Path, programs: Path) -> Iterator[Secured]:
     )  # fmt: skip
     worker = SecuredWorker(
         state / "connect", state / "log", free_port(taken), broker.address, cluster_id,
-        (artifacts.read_lock(runtime / "debezium-connector-postgres.lock"),), state / "secrets", Jvm(java, jars, "1g"),
+        tuple(artifacts.read_lock(runtime / f"debezium-connector-{kind}.lock") for kind in ("postgres", "mariadb")), state / "secrets", Jvm(java, jars, "1g"),
         certificate=rest, ca=authority.file, store_password=passwords["store"], password=passwords["connect"],
     )  # fmt: skip
     runner = Runner(private_folder(state / "run"))
@@ -245,3 +245,37 @@ def only_tls(cluster: SecuredCluster) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_reload_conf()")
     connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SecuredMaria(mariadb.Server):
+    """MariaDB that lets nobody in without TLS."""
+
+    certificate: Certificate | None = None
+    ca: Path = Path()
+
+    def settings(self) -> str:
+        assert self.certificate is not None
+        secured = {"ssl-cert": self.certificate.certificate, "ssl-key": self.certificate.key, "ssl-ca": self.ca, "require-secure-transport": "ON"}
+        return mariadb.Server.settings(self) + "".join(f"{key} = {value}\n" for key, value in secured.items())
+
+    def dsn(self, database: str, options: str, port: int | None = None) -> str:
+        """Root's, with ``options`` after the question mark."""
+        return f"mariadb://root:{self.password}@127.0.0.1:{port or self.port}/{database}?{options}"
+
+
+@contextmanager
+def secured_maria(stack: Secured) -> Iterator[SecuredMaria]:
+    """Start it beside the stack, and end it."""
+    certificate = stack.authority.sign("maria")
+    unprivileged.disguise().give(certificate.certificate, certificate.key)
+    server = SecuredMaria(
+        stack.state / "maria", stack.state / "log" / "maria.log", free_port(set()), secrets.token_hex(12), "maria",
+        certificate=certificate, ca=stack.ca,
+    )  # fmt: skip
+    runner = Runner(stack.state / "run")
+    try:
+        runner.start(server, lambda _line: None)
+        yield server
+    finally:
+        runner.stop(server, lambda _line: None)

@@ -13,6 +13,7 @@ from confluent_kafka.admin._config import ConfigResource  # not re-exported for 
 from confluent_kafka.admin._resource import ResourceType
 
 from cdc.errors import ConfigError, Unreachable
+from cdc.refusing import Refusals
 from cdc.topic import HELD_S, ends
 from connectors.finding import Finding
 
@@ -22,6 +23,8 @@ LEAST_MESSAGE = 8 << 20
 SHORT = 0.25
 """Share of the retention below which a worker's headroom is short."""
 _TIMEOUT_S = 10.0
+_FOREVER = (1 << 63) - 1
+"""The ``retention.ms`` with which Debezium makes the topic of a history."""
 _FIRST_S = 4.0
 """Seconds for the first answer: none in this time is no answer."""
 
@@ -58,7 +61,8 @@ class Kafka:
         """
         self._settings = settings
         try:
-            self._admin = AdminClient({**settings, "client.id": "cdc-check", "log_level": 0})
+            self._refusals = Refusals(settings)
+            self._admin = AdminClient(self._refusals.settings("cdc-check"))
         except KafkaException as error:
             raise ConfigError(f"[kafka]: {error.args[0].str()}", hint="the settings of librdkafka") from None
 
@@ -66,10 +70,11 @@ class Kafka:
         """The cluster's id, and how many brokers it has.
 
         Raises:
-            Unreachable: no broker answers.
+            Unreachable: no broker answers, or TLS does not come about.
+            ConfigError: the broker refuses the credentials.
         """
         try:
-            found = self._admin.list_topics(timeout=_FIRST_S)
+            found = self._refusals.metadata(self._admin, _FIRST_S)
         except KafkaException as error:
             raise Unreachable(f"Kafka does not answer ({error.args[0].name()})", hint="cdc local status") from None
         return str(found.cluster_id), len(found.brokers)
@@ -160,7 +165,8 @@ def schema_history(name: str, seen: TopicSeen | None) -> Iterator[Finding]:
     """What a MariaDB connector's topic with the history of its tables may lose."""
     if seen is None:
         return
-    finite = [key for key in ("retention.ms", "retention.bytes") if (_number(seen.settings, key) or -1) >= 0]
+    kept = {key: _number(seen.settings, key) for key in ("retention.ms", "retention.bytes")}
+    finite = [key for key, most in kept.items() if most is not None and 0 <= most < _FOREVER]
     if finite or "compact" in seen.settings.get("cleanup.policy", "delete"):
         command = _alter(name, "retention.ms=-1,retention.bytes=-1,cleanup.policy=delete")
         problem = f"topic {name} does not keep everything ({', '.join(finite) or 'compacted'})"

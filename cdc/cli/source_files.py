@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg2
 
@@ -24,13 +24,16 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a source's files are: a folder of its own, and its secret where Connect's workers may read it."""
+    """Where a source's files are: a folder of its own, and where Connect's workers may read them its secret and, of a
+    MariaDB's, the authorities that its certificate is checked by.
+    """
 
     declaration: Path
     definition: Path
     policy: Path
     sql: Path
     secret: Path
+    truststore: Path
 
 
 def places(settings: Config, name: str) -> Places:
@@ -42,6 +45,7 @@ def places(settings: Config, name: str) -> Places:
         policy=folder / "policy.yaml",
         sql=folder / f"{name}.sql",
         secret=settings.state / "secrets" / f"{name}.properties",
+        truststore=settings.state / "secrets" / f"{name}.truststore.p12",
     )
 
 
@@ -64,7 +68,11 @@ class Login:
         """For libpq, or a URL of MariaDB's."""
         if self.kind == "mariadb":
             who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-            return f"mariadb://{who}@{self.host}:{self.port}/{quote(self.database, safe='')}"
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            options = {"sslmode": self.sslmode}
+            if self.sslrootcert is not None:
+                options["sslrootcert"] = self.sslrootcert
+            return f"mariadb://{who}@{host}:{self.port}/{quote(self.database, safe='')}?{urlencode(options)}"
         secure = {"sslmode": self.sslmode} if self.sslmode != "prefer" else {}
         if self.sslrootcert is not None:
             secure["sslrootcert"] = self.sslrootcert
@@ -140,20 +148,20 @@ def is_edited(text: str) -> bool:
     return found is None or hashlib.sha256(text[found.end() :].encode()).hexdigest()[:16] != found[1]
 
 
-def write(files: Mapping[Path, str]) -> None:
+def write(files: Mapping[Path, str | bytes]) -> None:
     """Write all of them, readable by their owner only, or leave everything as it was.
 
     Raises:
         ConfigError: one cannot be written.
     """
-    before: dict[Path, str | None] = {}
+    before: dict[Path, bytes | None] = {}
     path = Path()
     try:
         for path, text in files.items():
             private_folder(path.parent)
-            before[path] = path.read_text(encoding="utf-8") if path.exists() else None
+            before[path] = path.read_bytes() if path.exists() else None
             write_private(path, text)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         for done, text_before in before.items():
             if text_before is None:
                 done.unlink(missing_ok=True)
@@ -162,5 +170,4 @@ def write(files: Mapping[Path, str]) -> None:
         for folder in {done.parent for done in before}:
             with contextlib.suppress(OSError):  # it is not empty, or was never made
                 folder.rmdir()
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise ConfigError(f"{path}: cannot be written ({reason}); nothing was changed") from None
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); nothing was changed") from None

@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource  # as above
 from confluent_kafka.admin._listoffsets import OffsetSpec  # not re-exported for type checkers
 
-from cdc.errors import Unreachable
+from cdc.errors import CdcError, Unreachable
+from cdc.refusing import Refusals
 from cdc.supervise.seen import TopicSeen
 from cdc.topic import HELD_S, End, ends
 
@@ -24,11 +25,14 @@ def look(kafka: Mapping[str, str], positions: Mapping[str, int]) -> dict[str, To
     Raises:
         Unreachable: no broker answers.
     """
-    admin = AdminClient({**kafka, "client.id": "cdc-supervise", "log_level": 0})
+    refusals = Refusals(kafka)
+    admin = AdminClient(refusals.settings("cdc-supervise"))
     try:
-        known = admin.list_topics(timeout=TIMEOUT_S).topics
+        known = refusals.metadata(admin, TIMEOUT_S).topics
     except KafkaException as error:
         raise Unreachable(f"no broker answers ({error.args[0].name()})") from None
+    except CdcError as error:
+        raise Unreachable(str(error)) from None
     topics = [topic for topic in positions if topic in known]
     if not topics:
         return {}

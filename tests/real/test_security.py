@@ -5,21 +5,32 @@ What is in clear nowhere: passwords in arguments, environments, logs and answers
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from cdc.checks.kafka import Kafka
+from cdc.cli.source_files import read_secret
+from cdc.errors import CdcError, ConfigError, Unreachable
 from cdc.local import prepare
 from cdc.local.addresses import Choices
+from cdc.local.mariadb import Server, demand_installed
+from cdc.supervise.topic_look import look
+from cdc.topic import describe
+from connectors.errors import Unreachable as NoDatabase
+from connectors.mariadb_check import connect
 from tests.certificates import ELSEWHERE, Authority
+from tests.fix_mariadb import run
 from tests.fix_stack import missing_service
 from tests.real import other_server
-from tests.secured import Secured, only_tls, secured_stack
+from tests.recorder import recorder
+from tests.secured import Secured, SecuredMaria, only_tls, secured_maria, secured_stack
 
 CONFIGURATION = """
 [kafka]
@@ -178,6 +189,24 @@ def test_a_wrong_password_to_kafka_is_said_to_be_wrong(drained: Secured, changed
     assert "not-the-password-at-all" not in said
 
 
+@pytest.mark.parametrize(
+    ("changed_setting", "refusal", "said"),
+    [("ssl.ca.location", Unreachable, "no TLS with Kafka at .*certificate verify failed"), ("sasl.password", ConfigError, "refuses the credentials")],
+)
+def test_what_will_not_pass_by_itself_is_said_at_once(
+    drained: Secured, foreign: Authority, changed_setting: str, refusal: type[CdcError], said: str
+) -> None:
+    kafka = {**drained.broker.client(), changed_setting: str(foreign.file)}
+    begun = time.monotonic()
+    with pytest.raises(refusal, match=said):
+        describe(kafka, "shop", timeout_s=60)
+    with pytest.raises(refusal, match=said):
+        Kafka(kafka).cluster()
+    with pytest.raises(Unreachable, match=said):
+        look(kafka, {"shop": 0})
+    assert time.monotonic() - begun < 30
+
+
 def test_plaintext_to_kafka_does_not_hang(drained: Secured, changed) -> None:
     path = changed('"security.protocol" = "SASL_SSL"', '"security.protocol" = "PLAINTEXT"')
     said = drained.cdc("replicate", "shop", "--until-caught-up", path=path, code=5).stderr
@@ -247,3 +276,126 @@ def test_a_secret_that_cannot_be_had_is_named_with_its_place(drained: Secured, c
     answer = drained.cdc("status", path=changed(old, new), code=2).stderr
     assert said in answer
     assert "[" in answer
+
+
+@pytest.fixture(scope="module")
+def maria(drained: Secured) -> Iterator[SecuredMaria]:
+    try:
+        demand_installed()
+    except ConfigError as error:
+        missing_service(f"MariaDB: {error} → {error.hint}")
+    with secured_maria(drained) as server:
+        run(server, "CREATE DATABASE store", "CREATE TABLE store.goods (id int PRIMARY KEY, note text)")
+        run(server, "INSERT INTO goods SELECT seq, 'note' FROM seq_1_to_20", database="store")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def streaming(drained: Secured, maria: SecuredMaria) -> SecuredMaria:
+    """A MariaDB went the same three steps. Its connector keeps the history of tables in Kafka, by clients of its own."""
+    root = {"CDC_SOURCE_DSN": maria.dsn("store", f"sslmode=verify-full&sslrootcert={drained.ca}")}
+    assert "Kafka is reached by SASL_SSL" in drained.cdc("connectors", "init", "store", "--apply-sql", **root).stderr
+    clients = {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.jaas.config": f"${{file:{drained.state}/secrets/kafka.properties:jaas}}",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(drained.ca),
+    }
+    definition = drained.state / "sources/store/definition.yaml"
+    lines = [f"  schema.history.internal.{client}.{key}: {value}\n" for client in ("producer", "consumer") for key, value in clients.items()]
+    definition.write_text(f"{definition.read_text()}settings:\n{''.join(lines)}")
+    drained.cdc("policy", "init", "store", **root)
+    drained.cdc("connectors", "apply", "store")
+    _until(lambda: _reading(maria), "Debezium does not read the binary log")
+    return maria
+
+
+def _reading(server: SecuredMaria) -> bool:
+    """Whether the binary log is being read."""
+    return (1,) in run(server, "SELECT 1 FROM information_schema.processlist WHERE user = 'cdc_store' AND command LIKE 'Binlog Dump%'")
+
+
+def _until(true: Callable[[], bool], problem: str, within_s: float = 120) -> None:
+    ends = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < ends, problem
+        time.sleep(0.2)
+
+
+def test_mariadb_goes_the_three_steps_and_every_session_is_encrypted(drained: Secured, streaming: SecuredMaria) -> None:
+    run(streaming, "INSERT INTO store.goods VALUES (21, 'streamed')")
+
+    def arrived() -> bool:
+        drained.cdc("replicate", "store", "--until-caught-up")
+        return _ask(drained.dsn(drained.warehouse, "warehouse"), 'SELECT count(*) FROM store."store.goods"') == [(21,)]
+
+    _until(arrived, "the change was not streamed")
+    # The server lets nobody in who comes in clear: who is in, came by TLS.
+    assert run(streaming, "SELECT @@require_secure_transport") == [(1,)]
+    with pytest.raises(NoDatabase, match=r"MariaDB error 1045"):
+        connect(streaming.dsn("store", "sslmode=disable"), "the database")
+    found = json.loads(drained.cdc("connectors", "check", "store", "--output", "json").stdout)
+    assert not [each for each in found["findings"] if each["severity"] == "error"]
+    said = (drained.state / "log/connect.log").read_text()
+    assert "Enable ssl VERIFY_IDENTITY mode for connector store" in said
+    login = read_secret(drained.state / "secrets/store.properties")
+    assert not [secret for secret in (drained.passwords["kafka"], login["password"]) if secret in said]
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "reason"),
+    [
+        ("127.0.0.1", "sslmode=verify-full&sslrootcert={foreign}", "certificate verify failed"),
+        ("127.0.0.1", "sslmode=verify-ca&sslrootcert={foreign}", "certificate verify failed"),
+        ("127.0.0.1", "sslmode=verify-full", "certificate verify failed"),
+        ("127.0.0.2", "sslmode=verify-full&sslrootcert={ca}", "certificate verify failed: it is for another host"),
+        ("127.0.0.2", "sslrootcert={ca}", "certificate verify failed: it is for another host"),
+    ],
+)
+def test_a_mariadb_that_is_not_the_one_that_was_meant_learns_nothing(
+    drained: Secured, maria: SecuredMaria, foreign: Authority, host: str, options: str, reason: str
+) -> None:
+    with recorder(maria.port, host) as relay:
+        dsn = f"mariadb://root:{maria.password}@{host}:{relay.port}/store?{options.format(foreign=foreign.file, ca=drained.ca)}"
+        with pytest.raises(NoDatabase) as refused:
+            connect(dsn, "the database")
+    assert str(refused.value).startswith(f"the database: no TLS: {reason}")
+    assert b"root" not in relay.sent
+
+
+def test_a_mariadb_that_cannot_do_tls_is_told_nothing_at_all(mariadb: Server) -> None:
+    assert run(mariadb, "SELECT @@have_ssl") == [("DISABLED",)]
+    with recorder(mariadb.port) as relay, pytest.raises(NoDatabase, match="the server offers none, so nothing was sent"):
+        connect(f"mariadb://root:test@127.0.0.1:{relay.port}/mysql?sslmode=trust", "the database")
+    assert (relay.connections, relay.sent) == (1, b"")
+
+
+@pytest.mark.parametrize(("mode", "host"), [("verify-full", "127.0.0.1"), ("verify-ca", "127.0.0.2"), ("trust", "127.0.0.2")])
+def test_each_mode_of_mariadb_encrypts(drained: Secured, maria: SecuredMaria, mode: str, host: str) -> None:
+    root = "" if mode == "trust" else f"&sslrootcert={drained.ca}"
+    with recorder(maria.port, host) as relay:
+        dsn = f"mariadb://root:{maria.password}@{host}:{relay.port}/store?sslmode={mode}{root}"
+        with connect(dsn, "the database") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM goods LIMIT 1")
+            assert cursor.fetchall() == ((1,),)
+        assert b"goods" not in relay.sent
+
+
+def test_debezium_does_not_read_a_mariadb_whose_certificate_is_for_another_host(drained: Secured, streaming: SecuredMaria) -> None:
+    """FLUSH LOCAL: without it the statement goes into the binary log, and Debezium stops at it."""
+    files = {end: drained.state / f"tls/maria.{end}" for end in ("crt", "key")}
+    own = {end: path.read_bytes() for end, path in files.items()}
+    other = drained.authority.sign("elsewhere", ELSEWHERE)
+    try:
+        files["crt"].write_bytes(other.certificate.read_bytes())
+        files["key"].write_bytes(other.key.read_bytes())
+        run(streaming, "FLUSH LOCAL SSL", "KILL USER cdc_store")
+        said = drained.cdc("connectors", "apply", "store", code=5).stderr
+        assert "no TLS: certificate verify failed: it is for another host" in said
+        time.sleep(2)
+        assert not run(streaming, "SELECT 1 FROM information_schema.processlist WHERE user = 'cdc_store'")
+    finally:
+        for end, path in files.items():
+            path.write_bytes(own[end])
+        run(streaming, "FLUSH LOCAL SSL")

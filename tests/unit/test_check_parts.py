@@ -103,6 +103,8 @@ def test_headroom(standing, retention, codes):
 
 def test_a_schema_history_is_kept_whole():
     assert list(schema_history("h", GOOD)) == list(schema_history("h", None)) == []
+    debeziums = TopicSeen(1, 3, {"retention.ms": "9223372036854775807", "retention.bytes": "-1", "cleanup.policy": "delete"})
+    assert list(schema_history("h", debeziums)) == []
     for seen in (changed(retention_ms="1"), changed(cleanup_policy="compact")):
         assert [finding.code for finding in schema_history("h", seen)] == ["schema_history"]
 

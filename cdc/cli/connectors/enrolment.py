@@ -23,7 +23,7 @@ from connectors.proposal import Address
 class Enrolment:
     """What is to be written (``files``; what is as it should be is not among them), and what stays as it is."""
 
-    files: Mapping[Path, str] = field(repr=False)
+    files: Mapping[Path, str | bytes] = field(repr=False)
     kept: tuple[Path, ...]
     definition: Definition
     captured: int
@@ -72,7 +72,7 @@ def enrol(
 
 def chosen(
     name: str, where: Places, login: Login, definition: str, sql: str, *, force: bool
-) -> tuple[dict[Path, str], tuple[Path, ...], str]:
+) -> tuple[dict[Path, str | bytes], tuple[Path, ...], str]:
     """Which files are written (the declaration last), which are kept as they were edited, and the SQL that counts."""
     sql_before = where.sql.read_text(encoding="utf-8") if where.sql.exists() else ""
     written_once = {

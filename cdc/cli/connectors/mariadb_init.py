@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
-from urllib.parse import parse_qs, unquote, urlsplit
+from pathlib import Path
 
 import click
 import pymysql
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
 from cdc.cli.connectors.enrolment import Enrolment, chosen
 from cdc.cli.connectors.telling import short, tell
@@ -16,15 +18,15 @@ from cdc.cli.source_files import Login, Places, read_secret, stamped, write
 from cdc.config import Config
 from cdc.errors import ConfigError, Conflict
 from connectors import definition as definitions
-from connectors import mariadb_check, mariadb_proposal
+from connectors import mariadb_address, mariadb_check, mariadb_proposal
 from connectors import mariadb_inventory as inventories
 from connectors.check import demand_fit
-from connectors.definition import MARIADB_SSL_MODES, Definition
+from connectors.definition import Definition
 from connectors.errors import SourceUnfit
 from connectors.mariadb_inventory import Inventory
 from connectors.preparation_run import paragraphs
+from connectors.proposal import Address
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HINTS = {1044: "root runs it", 1045: "root runs it", 1227: "root runs it"}
 """Access denied, in MariaDB's error numbers."""
 
@@ -50,6 +52,7 @@ def init(
         enrolment = _enrol(settings, name, dsn, where, inventory, schemas, role, force=force)
         write(enrolment.files)
         tell(enrolment)
+        _tell_of_kafka(settings, enrolment.definition)
         if apply_sql:
             click.echo(mariadb_proposal.masked(enrolment.sql))
             count = _run(cursor, enrolment.sql, short(where.sql))
@@ -66,20 +69,35 @@ def init(
     click.echo(f"  → cdc policy init {name}", err=True)
 
 
+def _tell_of_kafka(settings: Config, definition: Definition) -> None:
+    """The connector's own clients of Kafka know nothing of how its worker gets in, and nobody here does either."""
+    protocol = settings.kafka.get("security.protocol", "PLAINTEXT").upper()
+    history = "schema.history.internal"
+    if protocol != "PLAINTEXT" and f"{history}.producer.security.protocol" not in dict(definition.settings):
+        name = definition.name
+        click.echo(
+            f"{name}: warning: Kafka is reached by {protocol}: the definition must say so for its table history too"
+            f" (settings: {history}.producer.… and consumer.…; docs/security.md, Kafka Connect)",
+            err=True,
+        )
+
+
 def _enrol(
     settings: Config, name: str, dsn: str, where: Places, inventory: Inventory, schemas: Sequence[str],
     role: str | None, *, force: bool,
 ) -> Enrolment:  # fmt: skip
-    parts = urlsplit(dsn)
-    database = unquote(parts.path.lstrip("/"))
+    database = mariadb_address.parse(dsn).database
     named = tuple(schemas) or ((database,) if database else ())
     if not named:
         raise ConfigError("the DSN names no database", hint="mariadb://USER:PASSWORD@HOST:PORT/DATABASE, or --schema")
     login, ours = _login(settings, name, dsn, where, inventory, database or named[0], role, force=force)
+    store = None if login.sslrootcert is None else trust_store(Path(login.sslrootcert))
     text, definition, left_out = _definition(name, where, inventory, login, named, force=force)
     captured = inventories.demand_captured(inventory.relations, definition)
     sql = stamped(mariadb_proposal.preparation(name, login.user, login.password if ours else None))
     files, kept, sql = chosen(name, where, login, text, sql, force=force)
+    if store is not None and (force or not where.truststore.exists()):
+        files = {where.truststore: store, **files}
     return Enrolment(files, kept, definition, len(captured), left_out, login, sql)
 
 
@@ -88,8 +106,8 @@ def _login(
     *, force: bool,
 ) -> tuple[Login, bool]:  # fmt: skip
     """The login, and whether the SQL sets its password: always for an account of ours, never for another's."""
-    parts = urlsplit(dsn)
-    host, port = str(parts.hostname), str(parts.port or 3306)
+    address = mariadb_address.parse(dsn)
+    host, port = address.host, str(address.port)
     held = read_secret(where.secret)
     if held and not force and (held["host"], held["port"], held["dbname"]) != (host, port, database):
         raise Conflict(
@@ -107,12 +125,11 @@ def _login(
             hint="put it in $CDC_CONNECTOR_PASSWORD, or name another account with --role"
             + (", or give it a new one with --force" if ours else ""),
         )
-    mode = parse_qs(parts.query).get("sslmode", ["disable" if host in _LOOPBACK else "verify-full"])[0]
-    if mode not in MARIADB_SSL_MODES:
-        raise ConfigError("the DSN's sslmode is unknown", hint=f"one of {', '.join(MARIADB_SSL_MODES)}")
+    root = None if address.sslrootcert is None else str(address.sslrootcert.absolute())
     servers = settings.kafka["bootstrap.servers"]
     password = password or secrets.token_hex(24)
-    return Login(host, port, database, user, password, mode, kind="mariadb", servers=servers), ours
+    login = Login(host, port, database, user, password, address.sslmode, root, kind="mariadb", servers=servers)
+    return login, ours
 
 
 def _definition(
@@ -130,8 +147,23 @@ def _definition(
     server_id = inventory.server.server_id
     while server_id == inventory.server.server_id:
         server_id = 100_000_000 + secrets.randbelow(4_000_000_000)
-    text = mariadb_proposal.text(proposed, name, login.database, server_id, login.sslmode)
+    store = None if login.sslrootcert is None else str(where.truststore.absolute())
+    text = mariadb_proposal.text(proposed, name, Address(login.database, login.sslmode, store), server_id)
     return text, definitions.parse(text, where.definition), proposed.left_out
+
+
+def trust_store(pem: Path) -> bytes:
+    """The certificates of a PEM file as PKCS #12 for Java, without a password: there is no secret in it.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(pem.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{pem}: {getattr(error, 'strerror', None) or 'no certificate in it'}") from None
+    named = [pkcs12.PKCS12Certificate(each, f"ca-{number}".encode()) for number, each in enumerate(found, 1)]
+    return pkcs12.serialize_java_truststore(named, NoEncryption())
 
 
 def _run(cursor: pymysql.cursors.Cursor, sql: str, file: str) -> int:
