@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc supervise", "beside the workers, always on; metrics at 127.0.0.1:9464"),
         ("cdc supervise --listen 0.0.0.0:9464 --log-format json", "for Prometheus elsewhere, and a log collector"),
         ("cdc supervise --once --output json", "out of cron: what is wrong now; exit code 6 when something is"),
+        ("cdc supervise --once --observe 90", "the same with forecasts, from what 90 seconds show"),
     ),
     "cdc status": (
         ("cdc status", "owner, position, lag, complete through"),
