@@ -55,6 +55,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc stream show": (("cdc stream show", "what has halted, why, and which command goes on; exit code 4"),),
     "cdc stream accept-gap": (
         ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
+        ("cdc stream accept-gap trading --slot-lost --reason 'ticket 4711'", "before its connector begins anew"),
     ),
     "cdc stream rebaseline": (
         ("cdc stream rebaseline trading --reason 'retention was too short, ticket 4711'", "all tables, read anew"),

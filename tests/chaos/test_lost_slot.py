@@ -21,6 +21,7 @@ from tests.chaos.processes import until
 from tests.chaos.test_rebaseline import MISSED, SCHEMA, differences
 from tests.fix_own import Own, own_source
 from tests.fix_stack import missing_service
+from tests.independent.reader import verify
 from tests.real.other_server import Other, binaries, initialise, running
 
 PATIENCE_S = 120.0
@@ -97,21 +98,35 @@ def test_a_lost_slot_is_walked(own: Own, server: Other) -> None:
     assert ("connector-restarted",) not in acts
     assert ("alert-fired",) in acts
 
-    for command in commands(own):
+    typed = commands(own)
+    assert [command.split()[:3] for command in typed].index(["cdc", "stream", "accept-gap"]) == 2
+    for command in typed:
+        words = shlex.split(command)[1:]
         if command.startswith("psql "):
-            own.run(shlex.split(command)[-1])
-        elif command.startswith("cdc connectors delete"):
-            assert f"SELECT pg_drop_replication_slot('cdc_{own.name}');" in own.cdc(*shlex.split(command)[1:], "--yes").stderr
-        elif command.startswith("cdc connectors"):
-            own.cdc(*shlex.split(command)[1:])
-        else:
-            assert command == f"cdc audit verify {own.name}"
+            own.run(words[-1])
+        elif command == f"cdc replicate {own.name}":  # has no end
             own.drain()
-            own.cdc(*shlex.split(command)[1:])
+        else:
+            asks = words[1] in {"delete", "accept-gap"}
+            told_of = own.cdc(*words, *(["--yes"] if asks else [])).stderr
+            assert words[1] != "delete" or f"SELECT pg_drop_replication_slot('cdc_{own.name}');" in told_of
+            assert words[1] != "accept-gap" or "the source no longer has it. Count: unknown." in told_of
+    too_late = own.cdc("stream", "accept-gap", own.name, "--slot-lost", "--reason", "x", "--yes", code=4)
+    assert "its wal_status is reserved" in too_late.stderr
     assert differences(own) == {}
     kinds = Counter(kind for (kind,) in own.warehouse.query("SELECT kind FROM audit.entry WHERE log = %s", (own.name,)))
     assert kinds["absent"] >= len(range(21, 41)) + 1 + 1  # rows of kept, of "Order Details", copies of loose
-    assert own.ask("SELECT wal_status <> 'lost' FROM pg_replication_slots") == [(True,)]
+    assert kinds["gap"] == 1
+    own.cdc("audit", "verify", own.name)
+    rows = own.warehouse.query(
+        "SELECT e.seq, e.entry, b.body, encode(e.leaf, 'hex') FROM audit.entry e LEFT JOIN audit.body b USING (log, seq)"
+        " WHERE e.log = %s ORDER BY e.seq",
+        (own.name,),
+    )
+    assert verify(rows) == []
+    answer = own.cdc("audit", "as-of", f"{own.name}.public.kept", "--at", "now").stdout
+    assert re.search(r"slot-lost, from source commit \S+Z through the next snapshot, unknown how many missing", answer)
+    assert "read anew after it: public.kept" in answer
     acts = own.warehouse.query(
         "SELECT entry::json #>> '{content,detail,command}', entry::json #>> '{content,detail,offsets}', entry::json #>> '{content,detail,reason}'"
         " FROM audit.entry WHERE log = 'operations' AND entry::json #>> '{content,name}' = 'connector' ORDER BY seq"
