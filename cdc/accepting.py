@@ -32,6 +32,11 @@ LOST = {
     "state-diverged": "Some change of this table is missing. Its current state stands still from here on.",
 }
 """Halt code → what is lost or unknown when the stream goes on all the same."""
+SLOT_LOST = "slot-lost"
+"""Cause of a gap that no halt tells: the source no longer has what its connector had not read."""
+_SLOT_LOST = (
+    "What the source committed since then, until its tables are read anew, is missing: the source no longer has it."
+)
 
 REREAD = _TOPICS | _TRANSACTIONS | {"source-epoch", "source-skipped"}
 """Codes after which current state may differ from the source, and reading the tables anew makes it right."""
@@ -81,6 +86,46 @@ def gap_of(halt: Halt, place: Place) -> Gap:
         table = halt.coordinates["table"]
         return Gap(halt.code, here, f"table {table}", None, same, suspends=table)
     raise Conflict(f"{halt.code} leaves no gap to accept", hint=f"docs/operations.md, Halts, {halt.code}")
+
+
+def told_lost(code: str) -> str:
+    """What is lost or unknown after this cause, in a sentence."""
+    return _SLOT_LOST if code == SLOT_LOST else LOST[code]
+
+
+def gap_of_slot(stand: Halt, place: Place) -> Gap:
+    """The gap that a lost slot leaves. ``stand``: of :func:`cdc.warehouse.halts.standing`; its ``message`` is the
+    source commit that the log is complete through.
+
+    Raises:
+        Conflict: the log lacks records of the topic still, which come before the gap.
+        ConfigError: Kafka has no such topic.
+        Unreachable: Kafka does not answer.
+    """
+    topic = describe(place.kafka, place.topic)
+    if topic.id != stand.topic_id or _unread(stand, place, topic):
+        raise Conflict(
+            f"{topic.name}/0 has records that the log of {stand.log} lacks",
+            hint=f"cdc replicate {stand.log} --until-caught-up, then give this command again",
+        )
+    going = Going(stand.position, stand.topic_id, stand.epoch, closes=stand.open_transaction)
+    return Gap(SLOT_LOST, f"source commit {stand.message}", "the next snapshot", None, going)
+
+
+def _unread(stand: Halt, place: Place, topic: Topic) -> bool:
+    stream = Stream(place.kafka, topic, f"{stand.log}-gap")
+    try:
+        stream.rewind(stand.position)
+        for _ in range(25):
+            if stream.read(1):
+                return True
+            if stream.lag() == 0:
+                break
+    except TransientError as error:
+        raise Unreachable(str(error), hint="cdc local status") from None
+    finally:
+        stream.close()
+    return False
 
 
 def _of_transaction(halt: Halt) -> Gap:

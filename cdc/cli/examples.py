@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cdc supervise", "beside the workers, always on; metrics at 127.0.0.1:9464"),
         ("cdc supervise --listen 0.0.0.0:9464 --log-format json", "for Prometheus elsewhere, and a log collector"),
         ("cdc supervise --once --output json", "out of cron: what is wrong now; exit code 6 when something is"),
+        ("cdc supervise --once --observe 90", "the same with forecasts, from what 90 seconds show"),
     ),
     "cdc status": (
         ("cdc status", "owner, position, lag, complete through"),
@@ -54,6 +55,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "cdc stream show": (("cdc stream show", "what has halted, why, and which command goes on; exit code 4"),),
     "cdc stream accept-gap": (
         ("cdc stream accept-gap trading --reason 'retention was too short, ticket 4711'", "asks, then goes on"),
+        ("cdc stream accept-gap trading --slot-lost --reason 'ticket 4711'", "before its connector begins anew"),
     ),
     "cdc stream rebaseline": (
         ("cdc stream rebaseline trading --reason 'retention was too short, ticket 4711'", "all tables, read anew"),

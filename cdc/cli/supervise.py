@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _FINISH_ONCE_S = 20.0
 """Seconds for which --once tries to deliver what it found."""
+_LEAST_S = 60.0
+"""Seconds under which a forecast says nothing (:data:`cdc.supervise.forecast.SHORTEST_S`; not imported, for --help)."""
+_UNSEEN = "none: one look has no pace. --observe 90 watches first; cdc supervise without --once watches always"
+"""What the answer of a single look says of forecasts."""
 
 
 @click.command()
@@ -39,6 +43,13 @@ _FINISH_ONCE_S = 20.0
 )
 @click.option("--once", is_flag=True, help="One round, for cron: say what is wrong; exit code 6 when something is.")
 @click.option(
+    "--observe",
+    "observe_s",
+    type=click.FloatRange(min=_LEAST_S),
+    metavar="SECONDS",
+    help="With --once: watch for so long first (60 at least), to forecast from it. Without it nothing is forecast.",
+)
+@click.option(
     "--log-format",
     "form",
     type=click.Choice(["text", "json"]),
@@ -47,7 +58,7 @@ _FINISH_ONCE_S = 20.0
     help="Lines of the log on standard error: for people, or one JSON object a line.",
 )
 @output_option
-def supervise(path: Path | None, listen: str, once: bool, form: Form, output: str) -> None:
+def supervise(path: Path | None, listen: str, once: bool, observe_s: float | None, form: Form, output: str) -> None:
     """Watch connectors, slots, topics, streams and the warehouse; restart, cut partitions, verify, and page.
 
     What failed is restarted with back-off, but never after a loss of data. Alerts go to the webhook and the program of
@@ -58,6 +69,8 @@ def supervise(path: Path | None, listen: str, once: bool, form: Form, output: st
     from cdc.supervise.supervisor import Supervisor
     from cdc.telemetry import Progress
 
+    if observe_s is not None and not once:
+        raise click.UsageError("--observe goes with --once: without it every round observes")
     configured = config.load(path)
     settings = reading.load(configured)
     host, port = _address(listen)
@@ -66,9 +79,11 @@ def supervise(path: Path | None, listen: str, once: bool, form: Form, output: st
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     if once:
-        found = supervisor.once()
+        found = supervisor.once(observe_s or 0.0)
         supervisor.end(_FINISH_ONCE_S)
-        write(_answer(found), output)
+        if supervisor.stopping.is_set():  # "nothing is wrong" would be more than it knows
+            raise click.Abort
+        write(_answer(found, observe_s), output)
         raise SystemExit(6 if found else 0)
     _serve(supervisor, host, port)
 
@@ -103,7 +118,7 @@ def _definitions(configured: config.Config) -> Mapping[str, Definition]:
     return found
 
 
-def _answer(found: list[Finding]) -> Answer[Finding]:
+def _answer(found: list[Finding], observe_s: float | None) -> Answer[Finding]:
     from cdc.supervise.catalogue import ALERTS
 
     columns = ("alert", "severity", "about", "summary", "hint")
@@ -120,5 +135,5 @@ def _answer(found: list[Finding]) -> Answer[Finding]:
         document=lambda finding: dict(zip(columns, row(finding), strict=True)),
         table=Sheet([column.upper() for column in columns], lambda finding: [row(finding)]),
         csv=Sheet(columns, lambda finding: [row(finding)]),
-        foot=lambda: Foot({"count": len(found)}, []),
+        foot=lambda: Foot({"count": len(found), "observed_s": observe_s}, [] if observe_s else [("forecast", _UNSEEN)]),
     )

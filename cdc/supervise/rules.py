@@ -53,6 +53,7 @@ def _parts(seen: Seen) -> Iterator[Finding]:
 
 def _connector(connector: ConnectorSeen, known: Known, seen: Seen) -> Iterator[Finding]:
     name, tried = connector.name, known.restarts.get(connector.name, Restarts())
+    check = f"cdc connectors check {name}"  # names the loss, and the section that says how to begin anew
 
     def finding(alert: str, summary: str, hint: str) -> Finding:
         return Finding(alert, name, "connect", f"connector {name}: {summary}", hint)
@@ -61,7 +62,7 @@ def _connector(connector: ConnectorSeen, known: Known, seen: Seen) -> Iterator[F
         cause = known.told(connector.traces[0]) if connector.traces else "no trace"
         lost = data_loss(connector, seen.sources.get(name))
         if lost is not None:
-            yield finding("connector-data-loss", f"{lost}; it is not restarted: {cause}", f"cdc stream show {name}")
+            yield finding("connector-data-loss", f"{lost}; it is not restarted: {cause}", check)
         elif tried.attempts >= known.settings.max_restarts:
             yield finding(
                 "connector-given-up", f"failed after {tried.attempts} restarts: {cause}", "cdc connectors list"
@@ -84,13 +85,15 @@ def _slot(slot: SlotSeen, seen: Seen, known: Known) -> Iterator[Finding]:
             alert, slot.source, f"source/{slot.source}", f"slot {slot.slot} of {slot.source}: {summary}", hint
         )
 
+    check = f"cdc connectors check {slot.source}"
     if not slot.present:
         connector = seen.connectors.get(slot.source)
         if connector is not None and connector.state != "ABSENT":
-            yield finding("slot-missing", "the source has no such slot; what was not read is lost")
+            yield finding("slot-missing", "the source has no such slot; what was not read is lost", check)
         return
     if slot.lost:
-        yield finding("slot-lost", f"{slot.invalidation or 'wal removed'}: the source no longer has what was not read")
+        summary = f"{slot.invalidation or 'wal removed'}: the source no longer has what was not read"
+        yield finding("slot-lost", summary, check)
         return
     retained = slot.retained_bytes or 0
     budget = budget_bytes(slot, known.settings)

@@ -18,6 +18,7 @@ from cdc.supervise.alerts import Book, Finding, Notice
 from cdc.supervise.check_run import Runner
 from cdc.supervise.checks import Ran, due
 from cdc.supervise.delivery import Delivery, channels
+from cdc.supervise.forecast import FEWEST
 from cdc.supervise.journal import Journal, alert_detail, check_detail
 from cdc.supervise.looking import PATIENCE_S, Looking
 from cdc.supervise.metrics import Metrics, Sample
@@ -31,6 +32,9 @@ from connectors.definition import Definition
 
 FINISH_S = 3.0
 """Seconds for which alerts that wait are still delivered when the process is to end."""
+
+OBSERVATIONS = 2 * FEWEST
+"""Looks of ``once`` before its round: some may find a part that does not answer."""
 
 
 class Supervisor:
@@ -89,8 +93,12 @@ class Supervisor:
         lost = f"; {undelivered} alerts could not be delivered" if undelivered else ""
         self.progress.note(f"stopped{lost}", "stopped", undelivered=undelivered)
 
-    def once(self) -> list[Finding]:
-        """One round, its checks run to their end, every condition told at once; returns what is wrong."""
+    def once(self, observe_s: float = 0.0) -> list[Finding]:
+        """One round, its checks run to their end, every condition told at once; returns what is wrong.
+
+        ``observe_s``: for so long it only looks before, because one look has no pace. 0: it forecasts nothing.
+        """
+        self._observe(observe_s)
         self.round(at_once=True)
         if self.journal.role == "standby":
             self._remember()  # to judge by; another supervisor tells
@@ -120,6 +128,17 @@ class Supervisor:
         self._judge(seen, at_once=at_once)
         self.metrics.count("cdc_supervise_rounds_total", "partial" if seen.away else "complete")
         self._show(seen, time.monotonic() - began)
+
+    def _observe(self, seconds: float) -> None:
+        """Look often enough for a line; the round that follows adds its last point."""
+        began = self.now()
+        for each in range(OBSERVATIONS if seconds else 0):
+            seen = self._looking.look()
+            self._outlook.update(seen, self.settings)
+            began = seen.at if each == 0 else began
+            while self.now() < began + (each + 1) * seconds / OBSERVATIONS:
+                if self.stopping.wait(0.1):
+                    return
 
     def live(self) -> tuple[bool, dict[str, object]]:
         """Whether the loop turns, whatever the parts do."""

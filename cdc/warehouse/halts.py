@@ -22,6 +22,11 @@ SELECT s.halted_code, s.halted_message, s.halted_at, s.halted_coordinates, s.top
        s.source_epoch, s.open_transaction, l.size
   FROM pipeline.stream s JOIN audit.log l USING (log) WHERE s.log = %s
 """
+_STANDS = """
+SELECT s.halted_code, 'epoch'::timestamptz + s.complete_at / 1000 * interval '1 microsecond', s.topic, s.topic_id,
+       s.next_offset, s.source_epoch, s.open_transaction, l.size
+  FROM pipeline.stream s JOIN audit.log l USING (log) WHERE s.log = %s
+"""
 _SUSPEND = """
 UPDATE pipeline.state_table SET suspended_code = %s, suspended_message = %s, suspended_seq = %s
  WHERE log = %s AND table_name = %s AND suspended_code IS NULL
@@ -60,8 +65,33 @@ def halt_in_force(connection: psycopg2.extensions.connection, log: str) -> Halt 
     return None if code is None else Halt(log, code, message, at, coordinates or {}, *rest)
 
 
-def accept(connection: psycopg2.extensions.connection, halt: Halt, topic: str, gap: Gap, reason: str) -> int:
+def standing(connection: psycopg2.extensions.connection, log: str, code: str) -> Halt:
+    """Where a stream stands that is not halted, for a gap of which no record tells. ``code`` is the gap's;
+    ``halted_at`` and ``message`` say through which source commit the log is complete.
+
+    Raises:
+        NotFound: the warehouse has no such stream.
+        Conflict: it is halted, or nothing is complete yet.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_STANDS, (log,))
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound(f"the warehouse has no stream {log}", hint="cdc status")
+    halted, complete, *rest = row
+    if halted is not None:
+        raise Conflict(f"stream {log} is halted: {halted}", hint=f"cdc stream show {log}")
+    if complete is None:
+        raise Conflict(f"the log of {log} is complete through nothing yet", hint=f"cdc replicate {log}")
+    return Halt(log, code, complete.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), complete, {}, *rest)
+
+
+def accept(
+    connection: psycopg2.extensions.connection, halt: Halt, topic: str, gap: Gap, reason: str, *, unhalted: bool = False
+) -> int:
     """Own the stream, write the gap entry, give the stream up again; returns the entry's seq.
+
+    ``unhalted``: ``halt`` is of :func:`standing`.
 
     Raises:
         Conflict: a worker owns the stream, or the halt is another one by now.
@@ -71,7 +101,7 @@ def accept(connection: psycopg2.extensions.connection, halt: Halt, topic: str, g
     if isinstance(taken, str):
         raise Conflict(f"{taken} owns stream {halt.log}", hint="stop that worker first, its spares too")
     try:
-        if halt_in_force(connection, halt.log) != halt:
+        if halt != (standing(connection, halt.log, halt.code) if unhalted else halt_in_force(connection, halt.log)):
             raise Conflict(f"stream {halt.log} has moved meanwhile", hint=f"cdc stream show {halt.log}")
         lease.cut_ahead(connection, halt.log, taken.standing.edge.size)
         seq = taken.standing.edge.size

@@ -67,7 +67,7 @@ def health(name: str, slot: Mapping[str, Any], rate: float | None) -> Iterator[F
     why = slot.get("invalidation_reason")
     if slot["wal_status"] == "lost" or why:
         problem = f"slot {name} is lost" + (f" ({why})" if why else "")
-        yield Finding("slot_lost", problem, place=name, command=f"{_drop(name)}  -- its changes are gone already")
+        yield Finding("slot_lost", problem, place=name)  # dropping it alone mends nothing
         return
     retained, keep, safe = slot["retained"] or 0, slot["keep"], slot["safe_wal_size"]
     day = "" if rate is None else f"; the server writes about {size(rate * 86_400)} of WAL a day"

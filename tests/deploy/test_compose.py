@@ -103,6 +103,9 @@ def test_the_whole_pipeline_is_there_in_its_order():
 
 def test_the_secrets_that_are_named_are_those_that_are_made(secrets):
     named = {Path(entry["file"]).name for entry in COMPOSE["secrets"].values()}
+    assert {str(Path(entry["file"]).parent) for entry in COMPOSE["secrets"].values()} == {
+        "${CDC_SECRETS:-./deploy/compose/secrets}"
+    }
     made = {path.name for path in secrets.iterdir()}
     assert named == made
     used = {

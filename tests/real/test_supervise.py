@@ -213,7 +213,11 @@ def test_out_of_cron_it_answers_on_standard_output_and_tells_once(write, receive
         "SHLVL",
         "_",
     }
-    assert once(path).returncode == 6
+    assert answer["observed_s"] is None
+    again = once(path)
+    assert again.returncode == 6
+    assert "forecast  none: one look has no pace" in again.stdout
+    assert once(path, "--observe", "5").returncode == 2
     assert len(receiver.got) == len(answer["alerts"])  # the log `operations` knows what was told
     names = [name for name, _ in operations(warehouse_database)]
     assert names.count("alert-fired") == len(answer["alerts"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import threading
 import time
 import tomllib
 import uuid
@@ -43,6 +45,8 @@ database:
 schemas: [shop]
 heartbeat_interval_ms: 1000
 """
+
+FILLER = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 4000000))"
 
 
 @dataclass
@@ -153,6 +157,25 @@ def watched(stack: Stack) -> Iterator[Watched]:
     definition_path.unlink()
 
 
+@contextlib.contextmanager
+def writing(watched: Watched) -> Iterator[None]:
+    """WAL at a steady pace by the test's clock, which hurries."""
+    ending = threading.Event()
+
+    def write() -> None:
+        while not ending.wait(0.1):
+            watched.run(FILLER)
+            watched.ahead_s += 4
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join(30)
+
+
 def _done(dsn: str, statement: str) -> bool:
     try:
         with_admin(dsn, statement)
@@ -231,7 +254,7 @@ def test_a_slot_that_grows_is_forecast(watched: Watched):
     )
     supervisor = watched.start()
     for _ in range(6):
-        watched.run("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 4000000))")
+        watched.run(FILLER)
         supervisor.round()
         watched.ahead_s += 20
     found = watched.exported()
@@ -240,6 +263,11 @@ def test_a_slot_that_grows_is_forecast(watched: Watched):
     left = 2**30 - found["cdc_slot_retained_bytes", f"cdc_{watched.name}", watched.name]
     assert seconds == pytest.approx(left / rate, rel=0.5)
     assert "slot-growing" in watched.told()
+    single = watched.start()
+    watched.run(FILLER)
+    assert "slot-growing" not in {found.alert for found in single.once()}  # one look has no pace
+    with writing(watched):
+        assert "slot-growing" in {found.alert for found in single.once(observe_s=90)}
     watched.client.resume(watched.name)
     watched.warehouse.path.write_text(text)
     watched.runs()

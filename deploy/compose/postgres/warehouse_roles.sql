@@ -1,5 +1,6 @@
 -- Databases and login roles of the warehouse's cluster. Run at the first start, and again when a password is replaced
 -- (docs/deploy.md). What the roles may do is the migrations' business; `cdc_owner` runs those, and is no superuser.
+SET client_min_messages = warning;  -- what is granted already is granted again, without a word
 \set owner      `cat /run/secrets/cdc_owner`
 \set replicator `cat /run/secrets/cdc_replicator`
 \set auditor    `cat /run/secrets/cdc_auditor`
