@@ -30,7 +30,7 @@ class Replays:
         stated = entry.get("replay_of")
         if stated is not None:
             self.count += 1
-        commit, fault = _commit(entry["position"])
+        commit, fault = commit_of(entry["position"])
         if fault is not None:
             return fault
         if entry["operation"] == "r":  # a later snapshot may show old rows: not judged
@@ -49,7 +49,7 @@ class Replays:
         return None if stated is None else "it is called a replay, and the log does not have its source position"
 
 
-def _commit(position: list[str | None]) -> tuple[str | None, str | None]:
+def commit_of(position: list[str | None]) -> tuple[str | None, str | None]:
     """The part of a source position that never goes back, in decimal, or None; and what is wrong with it."""
     if len(position) == 4:  # MariaDB: GTID, and file, offset and row of the binary log
         if position[0] is None:
