@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import psycopg2
 
 from cdc.errors import Conflict
+from cdc.mariadb import is_gtid
 from cdc.warehouse.sqlstate import classify
 
 How: TypeAlias = Literal["replayed", "dismissed"]
@@ -32,7 +33,10 @@ SELECT count(*) FILTER (WHERE kind <> 'quarantined'),
   FROM audit.entry
  WHERE log = %(log)s AND transaction_id = %(transaction)s AND seq < %(seq)s
    AND kind IN ('change', 'truncate', 'message', 'quarantined')
+   AND seq > coalesce((SELECT max(g.seq) FROM audit.entry g WHERE %(gtid)s AND g.log = %(log)s AND g.kind = 'gap'
+                          AND g.kind IN ('gap', 'baseline') AND g.seq < %(seq)s), -1)
 """
+# MariaDB's connector may number the rest of a transaction from 1 again, after a gap (docs/formats.md §3.2).
 _ASKED = "23505"
 """SQLSTATE unique_violation: what was asked before has not been carried out yet."""
 
@@ -165,7 +169,7 @@ def of_transaction(
     """
     asked = {
         "log": log, "seq": seq, "transaction": transaction, "table": table, "operation": operation,
-        "committed_at": committed_at,
+        "committed_at": committed_at, "gtid": is_gtid(transaction),
     }  # fmt: skip
     try:
         with connection.cursor() as cursor:

@@ -134,6 +134,8 @@ class Pass:
         effect = entry["content"]["effect"]
         if effect["epoch"] != self.order.epoch:
             self.replays.gap()
+        elif effect["skips"] == "1" and effect["opens"] == {"id": effect["closes"], "order": "1"}:
+            self.replays.begun_again(effect["closes"])
         self.order.gap(effect)
         self.transactions.gap(effect)
         self.changes.gap(seq)

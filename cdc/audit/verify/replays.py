@@ -25,6 +25,12 @@ class Replays:
         """The source is another one: its positions are judged anew."""
         self.high = None
 
+    def begun_again(self, transaction: str) -> None:
+        """A second BEGIN: the rest of MariaDB's transaction is numbered from 1 again."""
+        gtid = _GTID.fullmatch(transaction)
+        if gtid is not None:
+            self.high = (int(gtid[1]), 0)
+
     def fault(self, entry: dict[str, Any]) -> str | None:
         """What is wrong with ``replay_of``, or its absence, in a change, truncate or message."""
         stated = entry.get("replay_of")
