@@ -194,11 +194,11 @@ def as_others_see_it(captured: Captured, warehouse: Warehouse, topic: OwnTopic, 
 
 
 def test_rows_wait_whoever_owns_the_stream(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:
-    """SIGKILL as soon as one waits, and when both do; then both are out of quarantine, and nobody rebuilds anything."""
+    """Also one that was shown no record of the table before. SIGKILL as soon as one waits, and when both do; then both are out of quarantine, and nobody rebuilds anything."""
     topic.create(fed.records)
     left = f"SELECT count(*) FROM pipeline.row_wait WHERE log = '{LOG}'"
     for rows in (1, 2):
-        worker, ends = older(warehouse, "--batch-records", "40", unreadable=(fed.last, fed.earlier)), time.monotonic() + 120
+        worker, ends = older(warehouse, "--batch-records", "40", unreadable=(fed.last, fed.earlier), FRESH="1"), time.monotonic() + 120
         while warehouse.query(left)[0][0] < rows and worker.poll() is None:
             assert time.monotonic() < ends
             time.sleep(0.01)
