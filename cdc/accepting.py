@@ -14,6 +14,7 @@ from cdc.topic import Topic, describe
 from cdc.warehouse.halts import Halt
 
 _TRANSACTIONS = frozenset({"transaction-incomplete", "transaction-without-begin", "transaction-without-end"})
+_BEGUN_AGAIN = "transaction-begun-again"
 _TOPICS = frozenset({"topic-recreated", "topic-changed", "position-lost", "partition-count", "warehouse-behind"})
 LOST = {
     "topic-recreated": "Records between the two topics, if there were any, are missing. How many, nobody can tell.",
@@ -27,6 +28,8 @@ LOST = {
     "transaction-incomplete": "Events of this transaction are missing, or stand twice. Its END is not recorded.",
     "transaction-without-begin": "The events before this one, and its BEGIN, are missing from the log.",
     "transaction-without-end": "Events of the transaction that has no END may be missing.",
+    _BEGUN_AGAIN: "Nothing, as far as anybody knows: the connector goes on behind what it has sent, and numbers the"
+    " rest of this transaction from 1 again. That its events were sent once each is not checked.",
     "privacy-store-restored": "Cells and tokens made since the store's copy stay unreadable, and values get new tokens:"
     " a row whose key is a token may appear twice.",
     "state-diverged": "Some change of this table is missing. Its current state stands still from here on.",
@@ -70,7 +73,7 @@ def gap_of(halt: Halt, place: Place) -> Gap:
     """
     if halt.code in _TOPICS:
         return _of_topic(halt, place)
-    if halt.code in _TRANSACTIONS:
+    if halt.code in _TRANSACTIONS or halt.code == _BEGUN_AGAIN:
         return _of_transaction(halt)
     same = Going(halt.position, halt.topic_id, halt.epoch)
     here = f"offset {halt.position}"
@@ -142,6 +145,9 @@ def _of_transaction(halt: Halt) -> Gap:
         return Gap(halt.code, at, at, max(0, order - 1 - has), going)
     if halt.code == "transaction-incomplete":
         return Gap(halt.code, at, at, None, replace(here, position=offset + 1, skips=1))
+    if halt.code == _BEGUN_AGAIN and halt.open_transaction is not None:
+        going = replace(here, position=offset + 1, opens=(halt.open_transaction, 1), skips=1)
+        return Gap(halt.code, at, at, 0, going)
     if halt.code == "transaction-without-end":
         return Gap(halt.code, at, at, None, here)
     order = int(halt.coordinates["order"])

@@ -15,6 +15,7 @@ from msgspec import Raw
 from cdc.batch import Batch, Standing
 from cdc.drafts import Draft
 from cdc.entry import canonical
+from cdc.mariadb import is_gtid
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def batch(start: Standing, origin: str, gap: Gap, said: Mapping[str, str], salt:
         edge=start.edge.append([row.leaf]),
         source_epoch=going.epoch,
         beat=None,
-        high=start.high if going.epoch == start.source_epoch else None,
+        high=_high(start, going),
         records=start.records + going.skips,
         skipped=MappingProxyType(skipped),
         extra_entries=start.extra_entries + 1,
@@ -95,6 +96,17 @@ def batch(start: Standing, origin: str, gap: Gap, said: Mapping[str, str], salt:
     )
     bodies = [(start.edge.size, body)] if body is not None else []
     return Batch(start, standing, [row], bodies, [], {}, {}, {}, {})
+
+
+def _high(start: Standing, going: Going) -> tuple[int, int] | None:
+    """The last source position that was applied. Of another source none counts; after a second BEGIN, which the gap
+    stands for, none of the transaction's own does: the rest of its events is numbered from 1 again.
+    """
+    if going.epoch != start.source_epoch:
+        return None
+    if going.skips and going.opens is not None and going.opens == (going.closes, 1) and is_gtid(going.opens[0]):
+        return int(going.opens[0].rpartition("-")[2]), 0
+    return start.high
 
 
 def _open(start: Standing, going: Going) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cdc.entry import End as FoldedEnd
 from cdc.event import Begin, End, Transaction
 from cdc.mariadb import demand_server, is_gtid
-from cdc.torn import ended, torn, unended
+from cdc.torn import begun_again, ended, torn, unended
 
 
 class OpenTransaction:
@@ -22,14 +22,15 @@ class OpenTransaction:
         """Enter the next one; returns the id of a DDL of MariaDB's, which has no END and which this BEGIN closes.
 
         Raises:
-            Halted: the one before has not ended, or this one is of another MariaDB server than ``epoch`` names.
+            Halted: the one before has not ended, or is this one; or this is of another MariaDB server than ``epoch``
+                names.
         """
         gtid = is_gtid(event.id)
         if gtid:
             demand_server(event, epoch)
         closed = self.id
         if closed is not None and not (gtid and self.count == self.unread == 0):
-            raise unended(event.origin.offset)
+            raise (begun_again if gtid and closed == event.id else unended)(event.origin.offset)
         self.id, self.count, self.unread = event.id, 0, 0
         return closed
 

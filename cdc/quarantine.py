@@ -6,20 +6,30 @@ Nothing here is asked of a record that decodes.
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TypeAlias
 
 import msgspec
 
 from cdc.entry import canonical, qualified_name
 from cdc.errors import Halted
-from cdc.event import Image, Origin, Quarantined, Record, TableVersion
+from cdc.event import Column, Image, Origin, Quarantined, Record, TableVersion
+from cdc.rows import key_values, key_version
+from cdc.values import REGISTRIES, rendering_of, typing_of
 
 WINDOW_S = 600.0
 """Seconds in which :class:`Rate` counts."""
 LIMIT = 100
 """Quarantined records that are too many within the window, by default."""
+KeyColumns: TypeAlias = Mapping[str, tuple[str, str]]
+"""The key columns of a table's current state, in the key's order: the state column's type, and how it is protected."""
 _KEY, _ENVELOPE = ".Key", ".Envelope"
+_SPLIT = b',"payload":'
 _PARTS = 4
 """Of a schema name of Debezium's: prefix, schema, table, and what it describes."""
 
@@ -59,9 +69,49 @@ def table_of(record: Record) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def row_by_state(record: Record, key_of: Callable[[str], KeyColumns | None]) -> tuple[TableVersion, Image] | None:
+    """Which row a record is of that cannot be decoded, of a table that no record has shown since the worker took the
+    stream: as its Kafka key says, where that describes the key which current state of the table has (``key_of``): the
+    same columns in the same order, of the same types, of values that entries hold as they are on the wire.
+    """
+    key, table = record.key or b"", table_of(record)
+    columns = key_of(table) if table is not None else None
+    at = key.find(_SPLIT)
+    if not columns or at < 0 or not key.endswith(b"}"):
+        return None
+    try:
+        for version in _described_key(key[:at]):
+            if version.key == tuple(columns) and all(_fits(each, columns[each.name]) for each in version.columns):
+                return version, key_values(version, key[at + len(_SPLIT) : -1])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, msgspec.DecodeError):
+        return None
+    return None
+
+
+@lru_cache(maxsize=256)
+def _described_key(schema: bytes) -> tuple[TableVersion, ...]:
+    """The key columns as a Kafka key describes them, read for each kind of source: it does not say which one it is."""
+    place = _place(schema + _SPLIT, _KEY)
+    read = json.loads(schema + b"}")["schema"]
+    return tuple(key_version(read, place, connector) for connector in REGISTRIES) if place is not None else ()
+
+
+def _fits(column: Column, state: tuple[str, str]) -> bool:
+    """Whether values of a key column are those that its column of current state was made of."""
+    wanted, protect = state
+    plain = all(rendering_of(replace(column, connector=each)) is None for each in REGISTRIES)
+    return plain and wanted == ("text" if protect == "token" else typing_of(column).state)
+
+
 def _named(text: bytes | None, kind: str) -> str | None:
     """The table that the schema before the payload names."""
-    at = (text or b"").find(b',"payload":')
+    place = _place(text, kind)
+    return qualified_name(*place) if place is not None else None
+
+
+def _place(text: bytes | None, kind: str) -> tuple[str, str] | None:
+    """Schema and name of that table."""
+    at = (text or b"").find(_SPLIT)
     if text is None or at < 0:
         return None
     try:
@@ -71,7 +121,7 @@ def _named(text: bytes | None, kind: str) -> str | None:
     parts = name.split(".")
     if not name.endswith(kind) or len(parts) != _PARTS or not (parts[1] and parts[2]):
         return None
-    return qualified_name(parts[1], parts[2])
+    return parts[1], parts[2]
 
 
 def _text(value: bytes | None) -> str | None:

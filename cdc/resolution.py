@@ -42,14 +42,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What the record is by now. ``later``: seq of what the log has of its row that came after it, None: nothing.
+    """What the record is by now. ``replay_of``: why it is recorded and not applied (docs/formats.md §3.9): the log has
+    the event, or something later of its row; None: neither.
 
     ``head``: version and seq of the row's newest version. ``suspended``: tables whose state does not follow.
     ``waiting``: rows whose state does not, by table.
     """
 
     event: ProtectedEvent | ProtectedMessage
-    later: int | None
+    replay_of: str | None
     head: tuple[int, int] | None
     suspended: Mapping[str, tuple[str, str]]
     waiting: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
@@ -93,6 +94,8 @@ class Resolving:
         resolves = Resolves(seq=str(self._of.seq), transaction=_transaction(origin))
         if isinstance(event, ProtectedMessage):
             members = {"kind": "message", "operation": "m", "content": Raw(event.content), "position": origin.position}
+            if replay.replay_of is not None:
+                members["replay_of"] = replay.replay_of
             self._draft(origin, resolves, members, {"operation": "m"})
             return
         table = event.table
@@ -105,7 +108,7 @@ class Resolving:
         row: tuple[int, int | None] | None = None
         seq = self._place(origin)
         self._images = LastImages(replay.suspended, Waiting(replay.waiting))
-        if replay.later is None:
+        if replay.replay_of is None:
             if not table.keyless:
                 row = (replay.head[0] + 1, replay.head[1]) if replay.head else (1, None)
                 self._heads[table.table, event.key] = (row[0], seq)
@@ -119,7 +122,7 @@ class Resolving:
             ordered_at=self._ordered_at,
             ordinal=self._ordinal,
             epoch=self._start.source_epoch,
-            replay_of=None if replay.later is None else f"entry/{replay.later}",
+            replay_of=replay.replay_of,
             head_of_row=row,
         )
         self._add(seq, made, body)

@@ -107,22 +107,61 @@ class Resolver:
     def _replay(self, place: Place) -> Replay:
         """The record, opened, decoded and protected as of today."""
         parts = self._parts
-        event = self._protected(self._decoded(place))
+        event = self._protected(self._readable(place))
+        replay_of = self._had_before(event, place)
         if isinstance(event, ProtectedMessage):
-            return Replay(event, None, None, parts.projections.suspended)
+            return Replay(event, replay_of, None, parts.projections.suspended)
         table = event.table
         key = None if table.keyless else event.key
-        later = requests.later_than(parts.reader, parts.log, table.table, key, place.seq)
+        if replay_of is None:
+            later = requests.later_than(parts.reader, parts.log, table.table, key, place.seq)
+            replay_of = None if later is None else f"entry/{later}"
         head = None
         triple = (table.table, table.schema_digest, table.plan_digest)
         waits = key is not None and key in parts.projections.waiting.get(table.table, ())
-        if later is None:
+        if replay_of is None:
             if not waits or triple not in parts.sequencer.known:  # state of a row that waits is folded from its entries
                 parts.projections.ready(table)
             if key is not None:
                 parts.heads.load([(table.table, key)])
                 head = parts.heads.get(table.table, key)
-        return Replay(event, later, head, parts.projections.suspended, parts.projections.waiting)
+        return Replay(event, replay_of, head, parts.projections.suspended, parts.projections.waiting)
+
+    def _had_before(self, event: Readable, place: Place) -> str | None:
+        """The source position of an event that the log has: a connector that went back sent its transaction again.
+
+        An event is the *order*-th of its transaction. Before its own record there are fewer of that transaction than
+        that; before a copy's there are as many or more, because a transaction is sent again as a whole. Those that were
+        quarantined are counted where they can be read by now. Snapshot rows are not judged.
+        """
+        parts, origin = self._parts, event.origin
+        if origin.commit is None or origin.transaction is None:
+            return None
+        name, order = origin.transaction.id, origin.transaction.order
+        table, operation = (event.table.table, event.operation) if isinstance(event, ProtectedEvent) else (None, "m")
+        before = requests.of_transaction(
+            parts.reader, parts.log, place.seq,
+            transaction=name, table=table, operation=operation, committed_at=origin.committed_at,
+        )  # fmt: skip
+        orders: list[int] = []
+        for seq in before.quarantined:
+            try:
+                held = self._decoded(place_of(*requests.sealed_entry(parts.reader, parts.log, seq)))
+            except _RefusedError:
+                continue
+            at = held.origin.transaction
+            if at is not None and at.id == name:
+                orders.append(at.order)
+        known = before.alike > 0 or order in orders
+        return f"{origin.commit}/{order}" if known and before.events + len(orders) >= order else None
+
+    def _readable(self, place: Place) -> ChangeEvent | LogicalMessage:
+        event = self._decoded(place)
+        if not isinstance(event, ChangeEvent | LogicalMessage):
+            raise _RefusedError(
+                f"it is a record of kind {type(event).__name__}, which orders or hides others and cannot come later"
+            )
+        return event
 
     def _decoded(self, place: Place) -> Event:
         parts = self._parts
@@ -132,14 +171,9 @@ class Resolver:
         except CellError as error:
             raise _RefusedError(f"its sealed bytes cannot be opened: {error}") from None
         try:
-            event = Decoder().decode(record(parts.topic, place, opened))
+            return Decoder().decode(record(parts.topic, place, opened))
         except RecordError as error:
             raise _RefusedError(f"it still cannot be decoded ({error.reason})") from None
-        if not isinstance(event, ChangeEvent | LogicalMessage):
-            raise _RefusedError(
-                f"it is a record of kind {type(event).__name__}, which orders or hides others and cannot come later"
-            )
-        return event
 
     def _protected(self, event: Event) -> Readable:
         try:

@@ -59,6 +59,12 @@ def table_version(
     return TableVersion(schema=place[0], name=place[1], columns=columns, key=key)
 
 
+def key_version(key_schema: dict[str, Any], place: tuple[str, str], connector: str) -> TableVersion:
+    """The key columns of a table, and no others, as its Kafka keys describe them."""
+    columns = tuple(_column(field, connector) for field in key_schema["fields"])
+    return TableVersion(place[0], place[1], columns, tuple(column.name for column in columns))
+
+
 def _column(field: dict[str, Any], connector: str) -> Column:
     parameters = field.get("parameters") or {}
     return Column(

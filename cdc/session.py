@@ -25,7 +25,7 @@ from cdc.event import Event, Record
 from cdc.heads import Heads
 from cdc.identity import Identity
 from cdc.protect import Protected, ProtectedEvent, ProtectedQuarantine, ProtectedTable, Protector
-from cdc.quarantine import LIMIT, Rate, quarantined
+from cdc.quarantine import LIMIT, Rate, quarantined, row_by_state
 from cdc.reports import Reports
 from cdc.resolving import Parts, Resolver
 from cdc.rollback import rolled_back, warehouse_identity
@@ -175,7 +175,8 @@ class Session:
                 events.append(decode(record))
             except RecordError as error:
                 self._reports.quarantined(record.offset, error)
-                events.append(quarantined(record, error.reason, self._decoder.row_of(record)))
+                row = self._decoder.row_of(record) or row_by_state(record, self._projections.key_of)
+                events.append(quarantined(record, error.reason, row))
                 self._limit_rate(record.offset)
             except Halted:  # it is of a kind that is not read: what precedes it is committed
                 taken.pop()

@@ -33,6 +33,19 @@ def unended(offset: int) -> Halted:
     )
 
 
+def begun_again(offset: int) -> Halted:
+    """The halt at a second BEGIN of the transaction that is open. Debezium's MariaDB connector (3.5.0.Final, tried)
+    writes it when it is restarted inside a transaction: it goes on behind the events that it has sent, and numbers the
+    rest of them, and counts it in END, from 1 again.
+    """
+    return Halted(
+        "transaction-begun-again",
+        f"BEGIN at offset {offset} of the transaction that is open: the connector was restarted inside it",
+        hint=SHOW,
+        coordinates={"offset": str(offset)},
+    )
+
+
 def ended(offset: int, counts: int, has: int) -> Halted:
     """The halt at an END that is of another transaction, or counts other events than the ``has`` of the log."""
     return Halted(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from cdc.batch import Batch, Standing, cut
@@ -20,7 +21,7 @@ from cdc.event import Record
 from cdc.identity import Identity
 from cdc.ledger.merkle import Edge
 from cdc.protect import Protector
-from cdc.quarantine import quarantined
+from cdc.quarantine import KeyColumns, quarantined, row_by_state
 from cdc.sequencer import Sequencer
 from cdc.values import Typing, typing_of
 from governance import policy
@@ -261,6 +262,7 @@ class Worker:
         self.known = set(known or ())
         self.heads = dict(heads or {})
         self.suspended: dict[str, tuple[str, str]] = {}
+        self.key_of: Callable[[str], KeyColumns | None] = lambda _table: None
         self._decoder = Decoder()
         self.unreadable: set[int] = set()
         self._protector = Protector("trading", plan, MemoryKeys())  # type: ignore[arg-type]
@@ -287,7 +289,7 @@ class Worker:
                 reason = error.reason
             if reason is not None:
                 self._decoder._deleted = None
-                event = quarantined(record, reason, self._decoder.row_of(record))
+                event = quarantined(record, reason, self._decoder.row_of(record) or row_by_state(record, self.key_of))
             self._events.append(event)
             self._offsets.append(record.offset)
 

@@ -58,6 +58,7 @@ class WarehouseWorker:
         self.heads = Heads(self.projections)
         self.worker = Worker(owned.standing, set(owned.known), plan=plan)
         self.worker.suspended = self.projections.suspended
+        self.worker.key_of = self.projections.key_of
 
     def prepare(self, records: list[Record] | None = None, limit: int = 10_000) -> Batch | None:
         """The next batch, its state tables made ready; not committed."""

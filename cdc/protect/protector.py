@@ -82,5 +82,8 @@ class Protector:
         key = None
         if event.row is not None:
             version, values = event.row
-            key = row_key(self._table(version).table, values, self._keys)
+            table = self._table(version).table
+            rule = self._policy.tables.get(table.table)
+            own = rule is None or rule.subject is None
+            key = row_key(table, values, self._keys, own=own)
         return ProtectedQuarantine(event.origin, event.table, content, key)

@@ -20,9 +20,10 @@ _WIRES = INTEGERS | TEXTS | {"boolean"}
 _json = msgspec.json.Encoder().encode
 
 
-def row_key(table: ProtectedTable, values: Sequence[Value], keys: Keys) -> str | None:
+def row_key(table: ProtectedTable, values: Sequence[Value], keys: Keys, *, own: bool) -> str | None:
     """The row key, or None where it cannot be told: no key, an optional key column, one of a type with two spellings,
     or one whose token does not exist and would have to be made under a subject that only the row's image names.
+    ``own``: the policy names no such subject. Of ``table`` no column is asked for but those of its key.
 
     Raises:
         governance.errors.GovernanceError: the privacy store is away, or was restored to the past.
@@ -39,7 +40,7 @@ def row_key(table: ProtectedTable, values: Sequence[Value], keys: Keys) -> str |
             return None
         rule = rules[name]
         if rule.protect == "token":
-            token = _token(table, rule.domain or "", value, keys)
+            token = _token(table.source, rule.domain or "", value, keys, own=own)
             if token is None:
                 return None
             parts.append({"token": token})
@@ -52,9 +53,9 @@ def _one_spelling(column: Column) -> bool:
     return not column.optional and column.wire in _WIRES and not column.semantic.startswith(_TEMPORAL)
 
 
-def _token(table: ProtectedTable, domain: str, text: str, keys: Keys) -> str | None:
+def _token(source: str, domain: str, text: str, keys: Keys, *, own: bool) -> str | None:
     token = keys.existing_token(domain, text)
-    if token is None and table.plan.subject is None:
-        keys.ensure_tokens({domain: {text: keys.subject("source", table.source)}})
+    if token is None and own:
+        keys.ensure_tokens({domain: {text: keys.subject("source", source)}})
         token = keys.token(domain, text)
     return token

@@ -10,28 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from hashlib import sha256
 
 import msgspec
 import psycopg2
 
 from cdc.entry import qualified_name
-from cdc.protect import ProtectedQuarantine, ProtectedTable, StateColumn
+from cdc.protect import ProtectedQuarantine, ProtectedTable
+from cdc.quarantine import KeyColumns
 from cdc.warehouse.sqlstate import classify
+from cdc.warehouse.state_table import MOST_COLUMNS, StateTable, misfit
 
-MOST_COLUMNS = 1_595
-"""PostgreSQL's limit of 1,600 columns less the five of every state table."""
 LONGEST_NAME = 63
 """Bytes of a PostgreSQL identifier (NAMEDATALEN - 1)."""
 
-
-_WIDER = {
-    "smallint": frozenset({"integer", "bigint", "numeric"}),
-    "integer": frozenset({"bigint", "numeric"}),
-    "bigint": frozenset({"numeric"}),
-}
-"""Types that hold every value of another with the same text: what ``pipeline.widens`` says, too."""
 _DEPENDED_ON = "2BP01"
 """SQLSTATE dependent_objects_still_exist: a view of somebody's stands on the state table's view."""
 QUARANTINE = "quarantine"
@@ -44,22 +36,6 @@ SELECT q.table_name, min(q.kafka_offset) FROM pipeline.table_waits(%(log)s) q
                       AND (t.suspended_code IS NOT NULL OR t.columns <> '[]'))
  GROUP BY q.table_name
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StateTable:
-    """A state table as it is: ``columns`` maps each column to its type and protection.
-
-    ``as_text``: those that hold text in its place, because a value of an older version was none of that type.
-    ``rekeyed``: its key changed, so a row may show an entry that has another row key.
-    """
-
-    name: str
-    keyless: bool
-    key: tuple[str, ...]
-    columns: dict[str, tuple[str, str]]
-    as_text: frozenset[str] = frozenset()
-    rekeyed: bool = False
 
 
 class Projections:
@@ -127,11 +103,16 @@ class Projections:
         that stand under the row key of before in the log: there it is the table.
         """
         state = self._tables.get(odd.table or "")
-        if odd.key is not None and not (state is not None and (state.rekeyed or state.keyless)):
+        if odd.key is not None and (state is None or state.holds(odd.key)):
             return odd
         if odd.table is not None:
             self.quarantine(odd.table, odd.origin.offset)
         return msgspec.structs.replace(odd, key=None)
+
+    def key_of(self, table: str) -> KeyColumns | None:
+        """The key columns of a table's rows as their state has them; None: it has none yet, or they have no key."""
+        state = self._tables.get(table)
+        return state.key_columns() if state is not None else None
 
     def quarantine(self, table: str, offset: int) -> None:
         """State of this table waits from here on: what the record at ``offset`` did to it is not known."""
@@ -147,12 +128,12 @@ class Projections:
         waits = self.suspended.get(table.table)
         if self._ready.get(table.table) is table or (waits and (state is not None or waits[0] != QUARANTINE)):
             return
-        misfit = _misfit(table, state)
-        if misfit is not None:
+        found = misfit(table, state)
+        if found is not None:
             if state is None:  # a state table that stays empty, so that there is a place where the suspension shows
                 kept = table.state_columns if len(table.state_columns) <= MOST_COLUMNS else table.state_columns[:1]
                 self._define(table, listed({c.name: (c.type, c.protect) for c in kept}))
-            self.suspended[table.table] = misfit
+            self.suspended[table.table] = found
             return
         known = dict(state.columns) if state else {}
         wanted = known | {column.name: (column.type, column.protect) for column in table.state_columns}
@@ -229,32 +210,6 @@ class Projections:
         except psycopg2.Error as error:
             raise classify(error, f"newest versions of {table}") from None
         return found
-
-
-def _misfit(table: ProtectedTable, state: StateTable | None) -> tuple[str, str] | None:
-    """Why this version of a table cannot be projected into its state table: a stable code and a sentence, or None."""
-    names = {column.name for column in table.state_columns}
-    if len(names | (state.columns.keys() if state else set())) > MOST_COLUMNS:
-        return "too-many-columns", f"it has {len(names)} columns; a state table holds {MOST_COLUMNS} of its source"
-    if state is None:
-        return None
-    if state.keyless != table.keyless or state.key != table.version.key:
-        return "key-changed", "the table's key is not what it was"
-    if gone := sorted(set(state.columns) - names):
-        return "column-gone", f"column {gone[0]} was dropped or renamed"
-    for column in table.state_columns:
-        was_type, was_protect = state.columns.get(column.name, (column.type, column.protect))
-        if was_protect == column.protect and (was_type == column.type or _widens(was_type, column, state)):
-            continue
-        return (
-            "column-changed",
-            f"column {column.name} was {was_type} ({was_protect}) and is {column.type} ({column.protect})",
-        )
-    return None
-
-
-def _widens(was: str, column: StateColumn, state: StateTable) -> bool:
-    return column.type in _WIDER.get(was, ()) and column.name not in state.as_text
 
 
 def listed(columns: Mapping[str, tuple[str, str]], as_text: Collection[str] = ()) -> str:

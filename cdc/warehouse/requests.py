@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import psycopg2
 
 from cdc.errors import Conflict
+from cdc.mariadb import is_gtid
 from cdc.warehouse.sqlstate import classify
 
 How: TypeAlias = Literal["replayed", "dismissed"]
@@ -24,6 +25,18 @@ UPDATE pipeline.resolution_request SET done_at = clock_timestamp(), refused = %s
 """
 _OUTCOME = "SELECT done_at IS NOT NULL, refused, resolved_seq FROM pipeline.resolution_request WHERE id = %s"
 _OPEN = "SELECT seq, table_name, kafka_offset FROM audit.open_quarantine(%s)"
+_OF_TRANSACTION = """
+SELECT count(*) FILTER (WHERE kind <> 'quarantined'),
+       count(*) FILTER (WHERE kind <> 'quarantined' AND table_name IS NOT DISTINCT FROM %(table)s
+                          AND operation = %(operation)s AND committed_at = %(committed_at)s),
+       coalesce(array_agg(seq ORDER BY seq) FILTER (WHERE kind = 'quarantined'), '{}')
+  FROM audit.entry
+ WHERE log = %(log)s AND transaction_id = %(transaction)s AND seq < %(seq)s
+   AND kind IN ('change', 'truncate', 'message', 'quarantined')
+   AND seq > coalesce((SELECT max(g.seq) FROM audit.entry g WHERE %(gtid)s AND g.log = %(log)s AND g.kind = 'gap'
+                          AND g.kind IN ('gap', 'baseline') AND g.seq < %(seq)s), -1)
+"""
+# MariaDB's connector may number the rest of a transaction from 1 again, after a gap (docs/formats.md §3.2).
 _ASKED = "23505"
 """SQLSTATE unique_violation: what was asked before has not been carried out yet."""
 
@@ -126,6 +139,45 @@ def sealed_entry(connection: psycopg2.extensions.connection, log: str, seq: int)
     except psycopg2.Error as error:
         raise classify(error, "quarantine") from None
     return entry.encode(), None if body is None else body.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the log has of a transaction before an entry: how many of its events, how many of those are of one table,
+    operation and instant, and the quarantined entries inside it.
+    """
+
+    events: int
+    alike: int
+    quarantined: list[int]
+
+
+def of_transaction(
+    connection: psycopg2.extensions.connection,
+    log: str,
+    seq: int,
+    *,
+    transaction: str,
+    table: str | None,
+    operation: str,
+    committed_at: int | None,
+) -> Before:
+    """What there is before the entry ``seq`` of its record's transaction. ``committed_at``: ns since 1970.
+
+    Raises:
+        TransientError: the warehouse does not answer.
+    """
+    asked = {
+        "log": log, "seq": seq, "transaction": transaction, "table": table, "operation": operation,
+        "committed_at": committed_at, "gtid": is_gtid(transaction),
+    }  # fmt: skip
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_OF_TRANSACTION, asked)
+            ((events, alike, unread),) = cursor.fetchall()
+            return Before(events, alike, unread)
+    except psycopg2.Error as error:
+        raise classify(error, "transaction of a quarantined record") from None
 
 
 def later_than(

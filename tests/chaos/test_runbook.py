@@ -33,6 +33,7 @@ from tests.oracle.topic import TopicRecord, read_topic
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 ELSEWHERE = {
+    "transaction-begun-again": "tests/real/test_mariadb_restart.py::test_a_connector_restarted_inside_a_transaction",
     "position-lost": "tests/chaos/test_rebaseline.py::test_state_is_right_again_after_a_gap_while_the_source_goes_on",
     "warehouse-behind": "tests/chaos/test_rollback.py::test_what_kafka_no_longer_holds",
     "privacy-store-restored": "tests/chaos/test_halts.py::test_a_privacy_store_restored_to_the_past",

@@ -172,8 +172,11 @@ class Reader:
                 self._say("it does not resolve a quarantined entry of the same record")
             if late is not None and (late["kind"], late["resolves"]["seq"]) != ("schema", str(of)):
                 self._say("a late entry between another and its resolved")
-            if "replay_of" in entry and not of < int(entry["replay_of"].removeprefix("entry/")) < self._seq:
+            named, _, place = entry.get("replay_of", "").partition("/")
+            if named == "entry" and not of < int(place) < self._seq:
                 self._say("a late entry that names no later one")
+            if named not in ("", "entry") and (named, place) != (self._commit(entry["position"]), entry["resolves"].get("transaction", {}).get("order")):
+                self._say("a late entry that is a replay of another position than its own")
             self._late = entry
         elif entry["kind"] == "resolved":
             of = int(entry["content"]["of"])
@@ -185,6 +188,12 @@ class Reader:
             self._say("a late entry without its resolved")
         if entry["kind"] == "quarantined":
             self._unread[self._seq] = entry
+
+    @staticmethod
+    def _commit(position: list) -> str | None:
+        """§3: the part of a source position that `replay_of` has: PostgreSQL's last commit LSN (the event's own before the first), MariaDB's sequence of the GTID."""
+        known = [part for part in position if part is not None]
+        return known[0].rpartition("-")[2] if known else None
 
     def _judge_announced(self, entry: dict) -> None:
         names = ("table", "schema", "plan", "offset")

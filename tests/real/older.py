@@ -1,6 +1,6 @@
 """A worker of an older version: one that cannot read the records at the offsets in ``UNREADABLE``.
 
-With ``TABLELESS`` it cannot tell their table either; with ``DIES`` it is killed between a resolution and saying so.
+With ``TABLELESS`` it cannot tell their table either; with ``FRESH`` it has seen no record of their table; with ``DIES`` it is killed between a resolution and saying so.
 
 ``python -m tests.real.older replicate …`` is ``cdc replicate …`` otherwise.
 """
@@ -35,6 +35,8 @@ if __name__ == "__main__":
     Decoder.decode = decode  # type: ignore[method-assign]
     if os.environ.get("TABLELESS"):
         cdc.quarantine.table_of = lambda _record: None
+    if os.environ.get("FRESH"):
+        Decoder.row_of = lambda *_: None  # type: ignore[method-assign]
     if os.environ.get("DIES"):
         cdc.warehouse.requests.done = lambda *_: os._exit(9)
     main()

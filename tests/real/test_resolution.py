@@ -124,14 +124,14 @@ def test_out_of_quarantine(captured: Captured, warehouse: Warehouse, topic: OwnT
     assert "has not been carried out yet" in cdc(warehouse, "quarantine", "replay", LOG, "--all", code=4).stderr
     warehouse.drain(LOG)
     ((size,),) = warehouse.query("SELECT size FROM audit.log WHERE log = %s", (LOG,))
-    worker = warehouse.start(LOG)
+    worker, patient = warehouse.start(LOG), ("--wait", "150")  # on a busy machine it may take longer than the 60 s of the command to start
     try:
         seq = str(held[fed.foreign]["seq"])
-        refused = cdc(warehouse, "quarantine", "replay", LOG, seq, code=6).stderr
+        refused = cdc(warehouse, "quarantine", "replay", LOG, seq, *patient, code=6).stderr
         assert f"entry {int(seq):,} stays in quarantine: it still cannot be decoded (not-connect-json)" in refused
         assert warehouse.query("SELECT size FROM audit.log WHERE log = %s", (LOG,)) == [(size,)]
         assert [each["seq"] for each in asked(warehouse, "quarantine", "list", LOG)["records"]] == [int(seq)]
-        cdc(warehouse, "quarantine", "resolve", LOG, seq, "--reason", "a test message of ours")
+        cdc(warehouse, "quarantine", "resolve", LOG, seq, "--reason", "a test message of ours", *patient)
         cdc(warehouse, "quarantine", "resolve", LOG, seq, "--reason", "again", code=3)
     finally:
         worker.terminate()
@@ -194,11 +194,11 @@ def as_others_see_it(captured: Captured, warehouse: Warehouse, topic: OwnTopic, 
 
 
 def test_rows_wait_whoever_owns_the_stream(captured: Captured, warehouse: Warehouse, topic: OwnTopic, fed: Fed) -> None:
-    """SIGKILL as soon as one waits, and when both do; then both are out of quarantine, and nobody rebuilds anything."""
+    """Also one that was shown no record of the table before. SIGKILL as soon as one waits, and when both do; then both are out of quarantine, and nobody rebuilds anything."""
     topic.create(fed.records)
     left = f"SELECT count(*) FROM pipeline.row_wait WHERE log = '{LOG}'"
     for rows in (1, 2):
-        worker, ends = older(warehouse, "--batch-records", "40", unreadable=(fed.last, fed.earlier)), time.monotonic() + 120
+        worker, ends = older(warehouse, "--batch-records", "40", unreadable=(fed.last, fed.earlier), FRESH="1"), time.monotonic() + 120
         while warehouse.query(left)[0][0] < rows and worker.poll() is None:
             assert time.monotonic() < ends
             time.sleep(0.01)

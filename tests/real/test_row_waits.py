@@ -325,22 +325,30 @@ CODES = Table("public", "codes", (Column("code"), Column("v")), ("code",))
 OWNED = Table("public", "orders", ORDERS.columns, ("owner",))
 
 
-@pytest.mark.parametrize(
-    ("table", "good", "bad", "seen"),
-    [
-        (TICKS, {"day": "2024-01-01Z", "v": "x"}, {"day": "2024-01-02Z", "v": "x"}, True),
-        (CODES, {"code": "a", "v": "x"}, {"code": "b", "v": "x"}, True),
-        (FILLS, {"symbol": "A", "quantity": 1, "secret": "s"}, {"symbol": "B", "quantity": 1, "secret": "s"}, True),
-        (ORDERS, row(1), row(2), False),
-    ],
-    ids=["a date in the key", "an optional key column", "no key", "a key whose schema no record showed yet"],
-)
-def test_the_whole_table_waits_where_the_row_cannot_be_told(trading: Life, table: Table, good: dict, bad: dict, seen: bool) -> None:
-    trading.begin(table=table, rows=[good])
-    if not seen:
-        trading.take_over()
-    trading.does((table, "c", None, bad))
+WIDER = Table("public", "orders", (Column("id", "NUMERIC", optional=False), *ORDERS.columns[1:]), ("id",))
+
+
+def cut_off(trading: Life, table: Table, image: dict) -> None:
+    """A transaction of one row, of whose record the end is missing; its Kafka key is whole."""
+    trading.does((table, "c", None, image))
     trading.feed.records[-2] = replace(trading.feed.records[-2], value=trading.feed.records[-2].value[:-40])
+
+
+@pytest.mark.parametrize(
+    ("table", "good", "bad"),
+    [
+        (TICKS, {"day": "2024-01-01Z", "v": "x"}, {"day": "2024-01-02Z", "v": "x"}),
+        (CODES, {"code": "a", "v": "x"}, {"code": "b", "v": "x"}),
+        (FILLS, {"symbol": "A", "quantity": 1, "secret": "s"}, {"symbol": "B", "quantity": 1, "secret": "s"}),
+    ],
+    ids=["a date in the key", "an optional key column", "no key"],
+)
+@pytest.mark.parametrize("owner", ["the same", "another"])
+def test_the_whole_table_waits_where_the_row_cannot_be_told(trading: Life, table: Table, good: dict, bad: dict, owner: str) -> None:
+    trading.begin(table=table, rows=[good])
+    if owner == "another":
+        trading.take_over()
+    cut_off(trading, table, bad)
     trading.does((table, "c", None, bad))
     trading.bring()
     name = f"public.{table.name}"
@@ -349,6 +357,45 @@ def test_the_whole_table_waits_where_the_row_cannot_be_told(trading: Life, table
     trading.whole()
     with pytest.raises(Conflict, match="are in quarantine"):
         rebuild(trading.database.admin_dsn, "trading", name)
+
+
+def test_a_new_owner_that_meets_the_bad_record_first(trading: Life) -> None:
+    """It has seen no record of the table, but what the key of its rows is stands in the warehouse: the row waits alone."""
+    ann, bo = ({"email": name, "no": 1, "v": "x"} for name in ("ann@example.com", "bo@example.com"))
+    trading.begin(1, 2, 3)
+    trading.feed.snapshot(HOLDERS, [ann, bo])
+    trading.bring()
+    trading.take_over()
+    cut_off(trading, ORDERS, row(1))
+    trading.does((HOLDERS, "u", ann, {**ann, "v": "y"}), unread=(0,))
+    trading.does(updated(2, "1.50", "2"), (HOLDERS, "u", bo, {**bo, "v": "z"}))
+    trading.does(updated(1, "1.50", "7"), (ORDERS, "c", None, row(4)))
+    trading.bring()
+    assert [wait[0] for wait in trading.waits()] == [NAME, '"Back Office"."Hold""ers"']
+    assert trading.suspended() == []
+    assert trading.shown() == [(1, "1.50"), (2, "2"), (3, "1.50"), (4, "1.50")]
+    assert sorted(trading.query(f"SELECT v FROM {HOLDERS_STATE}")) == [("x",), ("z",)]
+    trading.whole()
+    cut, holder = trading.open()
+    assert trading.resolve("dismissed", cut) == [None]
+    assert trading.resolve("replayed", holder) == [None]
+    assert trading.shown() == [(1, "7"), (2, "2"), (3, "1.50"), (4, "1.50")]
+    assert sorted(trading.query(f"SELECT v FROM {HOLDERS_STATE}")) == [("y",), ("z",)]
+    assert trading.waits() == []
+    trading.whole()
+
+
+@pytest.mark.parametrize("table", [WIDER, OWNED, Table("public", "orders2", ORDERS.columns, ("id",))], ids=["another type", "another key", "no state yet"])
+def test_a_new_owner_that_meets_another_key_than_state_has(trading: Life, table: Table) -> None:
+    trading.begin(1, 2)
+    trading.take_over()
+    cut_off(trading, table, row(1))
+    trading.does(updated(2, "1.50", "2"))
+    trading.bring()
+    assert trading.waits() == []
+    assert trading.suspended() == ([NAME] if table.name == "orders" else [])  # which shows where there is a state table
+    assert trading.shown() == [(1, "1.50"), (2, "1.50" if table.name == "orders" else "2")]
+    trading.whole()
 
 
 def test_bytes_that_are_no_row(trading: Life) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from cdc.accepting import Place, gap_of
 from cdc.audit.drift import _retyped
 from cdc.batch import Standing
 from cdc.debezium import Decoder
 from cdc.entry import state_column
 from cdc.errors import Halted
 from cdc.event import Begin, Column, End, Origin, Record, Transaction, Truncate
+from cdc.gap import batch
 from cdc.identity import Identity
 from cdc.ledger.merkle import Edge
 from cdc.rows import table_version
 from cdc.sequencer import Sequencer
 from cdc.values import rendering_of, typing_of
 from cdc.values.mariadb_catalog import state_type
+from cdc.warehouse.halts import Halt
 
 
 def sequencer(**standing: object) -> Sequencer:
@@ -76,6 +81,24 @@ def test_a_lost_end_halts(name, count):
     with pytest.raises(Halted) as halted:
         after.assemble([begin(0, "0-7-2" if count else "746")], lambda *_: None, {}, 1, 1)
     assert halted.value.code == "transaction-without-end"
+
+
+def test_a_second_begin_halts_and_the_rest_of_its_transaction_is_judged_anew():
+    """PostgreSQL's ids say nothing of the kind."""
+    open_one = {"open_transaction": "0-7-5", "open_count": 3, "high": (5, 3)}
+    with pytest.raises(Halted) as halted:
+        sequencer(**open_one).assemble([begin(4, "0-7-5")], lambda *_: None, {}, 5, 1)
+    assert halted.value.code == "transaction-begun-again"
+    with pytest.raises(Halted, match="inside a transaction that has not ended"):
+        sequencer(**open_one | {"open_transaction": "745"}).assemble([begin(4, "745")], lambda *_: None, {}, 5, 1)
+    halt = Halt("shop", "transaction-begun-again", "", datetime.now(UTC), {"offset": "4"}, "shop", "A" * 22, 4, None, "0-7-5", 0)
+    accepted = gap_of(halt, Place({}, "shop"))
+    assert (accepted.lost, accepted.going.skips, accepted.going.position) == (0, 1, 5)
+    said = {"at": "2026-11-29T12:00:00Z", "by": "x", "reason": "y"}
+    behind = batch(Standing(4, Edge(0, ()), **open_one), "shop/1", accepted, said, "0" * 32).end
+    assert (behind.open_transaction, behind.open_count, behind.high) == ("0-7-5", 0, (5, 0))
+    event_less = batch(Standing(4, Edge(0, ()), **open_one), "shop/1", replace(accepted, going=replace(accepted.going, skips=0)), said, "0" * 32)
+    assert event_less.end.high == (5, 3)  # events of the transaction that stand twice are replays
 
 
 @pytest.mark.parametrize("name", ["0-8-2", "1-7-2", "0-77-2"])

@@ -55,7 +55,7 @@ class Owner(Reading):
         if how == "replayed":
             (event,) = Protector("trading", POLICY, MemoryKeys()).protect([Decoder().decode(self.open(seq))])  # type: ignore[arg-type]
             head = self.heads.get((event.table.table, event.key)) if hasattr(event, "table") else None
-            making.replay(Replay(event, later, head, self.suspended), self._sequencer.known)
+            making.replay(Replay(event, None if later is None else f"entry/{later}", head, self.suspended), self._sequencer.known)
         batch = making.end({**SAID, "how": how}, salt)
         self._sequencer.go_on(batch)
         self.heads.update(batch.heads)
@@ -227,6 +227,26 @@ def test_the_record_comes_out_as_it_went_in() -> None:
     assert owner.open(int(held["seq"])) == odd
 
 
+def recorded(late: dict, replay_of: str) -> None:
+    """As an event that the log had before."""
+    del late["version"], late["prev"]
+    late["replay_of"] = replay_of
+
+
+def test_a_replay_that_claims_to_be_a_copy_and_is_none() -> None:
+    feed = updates()
+    owner = spoilt(feed, 8)
+    owner.feed(feed.records)
+    (held,) = of(owner.batches, "quarantined")
+    owner.resolve(int(held["seq"]), "replayed")
+    rows = [json.loads(text) for _, text, _, _ in entries(owner.batches)]
+    late = rows[-2]
+    recorded(late, f"{late['position'][0]}/{late['resolves']['transaction']['order']}")
+    spelt = [(n, json.dumps(each, sort_keys=True, separators=(",", ":")), None, "00" * 32) for n, each in enumerate(rows)]
+    causes = [one.cause for one in verify_log(given(spelt, findings=500)).findings if one.check == "quarantine"]
+    assert causes == ["it is called a replay, and the log did not have its source position before its record"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -238,6 +258,8 @@ def test_the_record_comes_out_as_it_went_in() -> None:
         lambda rows: rows.pop(),
         lambda rows: rows.pop(-2),
         lambda rows: rows[-2].update(replay_of=f"entry/{int(rows[-2]['seq']) + 5}"),
+        lambda rows: recorded(rows[-2], "1/3"),
+        lambda rows: recorded(rows[-2], rows[-2]["position"][0] + "/2"),
     ],
 )
 def test_both_readers_find_what_does_not_belong_together(damage) -> None:

@@ -96,7 +96,7 @@ class Pass:
         fault = self.changes.schemas.follow(entry)
         if fault is not None:
             self._say(seq, entry, "table versions", fault)
-        for cause in self.resolutions.faults(seq, entry):
+        for cause in self.resolutions.faults(seq, entry, self.replays.high):
             self._say(seq, entry, "quarantine", cause)
         if "operation" in entry and "resolves" not in entry:
             fault = self.replays.fault(entry)
@@ -134,6 +134,8 @@ class Pass:
         effect = entry["content"]["effect"]
         if effect["epoch"] != self.order.epoch:
             self.replays.gap()
+        elif effect["skips"] == "1" and effect["opens"] == {"id": effect["closes"], "order": "1"}:
+            self.replays.begun_again(effect["closes"])
         self.order.gap(effect)
         self.transactions.gap(effect)
         self.changes.gap(seq)

@@ -25,12 +25,18 @@ class Replays:
         """The source is another one: its positions are judged anew."""
         self.high = None
 
+    def begun_again(self, transaction: str) -> None:
+        """A second BEGIN: the rest of MariaDB's transaction is numbered from 1 again."""
+        gtid = _GTID.fullmatch(transaction)
+        if gtid is not None:
+            self.high = (int(gtid[1]), 0)
+
     def fault(self, entry: dict[str, Any]) -> str | None:
         """What is wrong with ``replay_of``, or its absence, in a change, truncate or message."""
         stated = entry.get("replay_of")
         if stated is not None:
             self.count += 1
-        commit, fault = _commit(entry["position"])
+        commit, fault = commit_of(entry["position"])
         if fault is not None:
             return fault
         if entry["operation"] == "r":  # a later snapshot may show old rows: not judged
@@ -49,7 +55,7 @@ class Replays:
         return None if stated is None else "it is called a replay, and the log does not have its source position"
 
 
-def _commit(position: list[str | None]) -> tuple[str | None, str | None]:
+def commit_of(position: list[str | None]) -> tuple[str | None, str | None]:
     """The part of a source position that never goes back, in decimal, or None; and what is wrong with it."""
     if len(position) == 4:  # MariaDB: GTID, and file, offset and row of the binary log
         if position[0] is None:

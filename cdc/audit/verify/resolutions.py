@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .replays import commit_of
+
 _SAME = ("topic_id", "partition", "offset", "produced_at")
 
 
 class Unread(NamedTuple):
-    """A quarantined record: the members that say which it is, and its table where that is known."""
+    """A quarantined record: the members that say which it is, and its table where that is known.
+
+    ``high``: the last source position that was applied before it. ``again``: a quarantined record before it stands in a
+    transaction of the same id.
+    """
 
     record: tuple[str, ...]
     table: str | None
+    high: tuple[int, int] | None
+    again: bool
 
 
 class Resolutions:
@@ -28,20 +36,26 @@ class Resolutions:
         self._of: int | None = None
         self._ordinal = 0
         self._taken = False
+        self._inside: set[str] = set()
 
     @property
     def waiting(self) -> bool:
         """Whether an entry that resolves a record still waits for the one that says so."""
         return self._of is not None
 
-    def faults(self, seq: int, entry: dict[str, Any]) -> list[str]:
-        """What is wrong with the entry as far as it resolves another, or should."""
+    def faults(self, seq: int, entry: dict[str, Any], high: tuple[int, int] | None) -> list[str]:
+        """What is wrong with the entry as far as it resolves another, or should. ``high``: the last source position
+        that was applied before it.
+        """
         if "resolves" in entry:
             return self._replay(seq, entry)
         if entry["kind"] == "resolved":
             return self._resolved(entry["content"])
         if entry["kind"] == "quarantined":
-            self.open[seq] = Unread(tuple(entry[name] for name in _SAME), entry.get("table"))
+            inside = entry.get("transaction", {}).get("id", "")
+            record = tuple(entry[name] for name in _SAME)
+            self.open[seq] = Unread(record, entry.get("table"), high, inside in self._inside)
+            self._inside.update({inside} - {""})
         found = []
         if self._of is not None:
             self._of = None
@@ -70,9 +84,8 @@ class Resolutions:
             found.append("its record is not that of the entry that it resolves")
         elif "table" in entry and unread.table not in {None, entry["table"]}:
             found.append("it is of another table than the entry that it resolves")
-        later = entry.get("replay_of")
-        if later is not None and not (later.startswith("entry/") and of < int(later[6:]) < seq):
-            found.append("replay_of is not a later entry than the one that it resolves")
+        if unread is not None:
+            found += _unapplied(seq, of, entry, unread)
         return found
 
     def _resolved(self, content: dict[str, Any]) -> list[str]:
@@ -93,3 +106,26 @@ class Resolutions:
         else:
             found.append("a record is replayed or dismissed")
         return found
+
+
+def _unapplied(seq: int, of: int, entry: dict[str, Any], unread: Unread) -> list[str]:
+    """What is wrong with the reason why it is recorded and not applied."""
+    stated = entry.get("replay_of")
+    if stated is None:
+        return []
+    if stated.startswith("entry/"):
+        return [] if of < int(stated[6:]) < seq else ["replay_of is not a later entry than the one that it resolves"]
+    if _had(stated, entry, unread):
+        return []
+    return ["it is called a replay, and the log did not have its source position before its record"]
+
+
+def _had(position: str, entry: dict[str, Any], unread: Unread) -> bool:
+    """Whether the log can have had the event at this source position before its record: by what it had applied, or
+    because a record of the same transaction was quarantined before.
+    """
+    commit, fault = commit_of(entry["position"])
+    order = entry["resolves"].get("transaction", {}).get("order")
+    if fault is not None or commit is None or order is None or position != f"{commit}/{order}":
+        return False
+    return unread.again or (unread.high is not None and (int(commit), int(order)) <= unread.high)

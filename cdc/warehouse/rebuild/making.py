@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import psycopg2
 
 from cdc.errors import Conflict, NotFound
-from cdc.warehouse.projection import MOST_COLUMNS, quoted
+from cdc.warehouse.projection import quoted
 from cdc.warehouse.rebuild.shape import NUMBERS, Version, decode, described
+from cdc.warehouse.state_table import MOST_COLUMNS
 
 _VERSIONS = """
 SELECT v.schema, v.plan, coalesce(b.body, e.entry) FROM pipeline.table_version v JOIN audit.entry e USING (log, seq)
