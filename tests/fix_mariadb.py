@@ -31,6 +31,7 @@ from cdc.local.stack import Stack
 from cdc.warehouse.migrate import sql_folder
 from connectors.client import ConnectClient
 from connectors.errors import NotFound
+from connectors.mariadb_profile import HEARTBEAT_QUERY
 from tests.fix_replication import Captured, Warehouse, cdc, drop_warehouse, new_warehouse
 from tests.fix_stack import missing_service
 
@@ -132,14 +133,23 @@ class MariaSource:
         path = places(self.warehouse.settings, self.name).definition
         write_private(path, path.read_text() + "heartbeat_interval_ms: 500\n")
 
+    def beat(self) -> None:
+        """Change the heartbeat's row as the connector does."""
+        with self.server.connect(None) as connection, connection.cursor() as cursor:
+            cursor.execute(HEARTBEAT_QUERY)
+
     def apply(self) -> None:
         """``cdc connectors apply``."""
         cdc("connectors", "apply", self.name, path=self.warehouse.path)
 
     def wait(self, warehouse: Warehouse | None = None, timeout_s: float = 120) -> None:
-        """Drain until a heartbeat from after this moment is in the warehouse: all that was committed is before it."""
+        """Drain until a heartbeat from after this moment is in the warehouse: all that was committed is before it.
+
+        The heartbeat's change is made here; the connector's own would come later.
+        """
         into = warehouse or self.warehouse
         ((now,),) = self.run("SELECT date_format(now(6), '%Y-%m-%d %H:%i:%s.%f+00')")
+        self.beat()
         ends = time.monotonic() + timeout_s
         while True:
             into.drain(self.name)

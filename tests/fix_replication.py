@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psycopg2
@@ -22,6 +26,8 @@ from cdc.config import Config
 from cdc.errors import Conflict
 from cdc.local import workload
 from cdc.local.stack import Stack
+from cdc.warehouse.migrate import migrate
+from connectors.postgres_profile import HEARTBEAT_QUERY
 
 SOURCES = ("trading", "portfolio")
 SEED = 7
@@ -44,9 +50,10 @@ class Captured:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_current_wal_insert_lsn()")
             lsn = cursor.fetchone()[0]
+            cursor.execute(HEARTBEAT_QUERY)  # the next heartbeat's change, early
             ends = time.monotonic() + timeout_s
             while True:
-                # The slot moves when Connect has committed to Kafka; a heartbeat moves it past records of no table.
+                # The slot moves when Connect has committed to Kafka; the heartbeat moves it past records of no table.
                 cursor.execute(
                     "SELECT confirmed_flush_lsn >= %s FROM pg_replication_slots WHERE slot_name = %s",
                     (lsn, f"cdc_{source}"),
@@ -55,7 +62,7 @@ class Captured:
                 if row is not None and row[0]:
                     break
                 assert time.monotonic() < ends, f"{source} is not captured after {timeout_s} s"
-                time.sleep(0.2)
+                time.sleep(0.1)
         connection.close()
 
 
@@ -78,10 +85,11 @@ class Warehouse:
         )  # fmt: skip
 
     def drain(self, *sources: str) -> None:
-        """Bring everything that the topics hold into the warehouse."""
-        for source in sources or SOURCES:
-            done = self.replicate(source, "--until-caught-up")
-            assert done.returncode == 0, done.stderr
+        """Bring everything that the topics hold into the warehouse; several sources at once, a worker each."""
+        wanted = sources or SOURCES
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            for done in pool.map(lambda source: self.replicate(source, "--until-caught-up"), wanted):
+                assert done.returncode == 0, done.stderr
 
     def start(self, source: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a worker that runs on."""
@@ -150,13 +158,30 @@ def warehouse(captured: Captured) -> Iterator[Warehouse]:
 
 
 def new_warehouse(captured: Captured) -> Warehouse:
-    """Create and migrate a warehouse database beside the stack's own."""
+    """A migrated warehouse database beside the stack's own: a clone of one that is migrated once per session."""
     name = f"warehouse_{uuid.uuid4().hex[:10]}"
-    _admin(captured, f"CREATE DATABASE {name}")
+    _admin(captured, f"CREATE DATABASE {name} TEMPLATE {_template(captured.config)}")
     path = captured.config.with_name(f"{name}.toml")
     path.write_text(captured.config.read_text().replace("dbname=warehouse ", f"dbname={name} "))
-    cdc("migrate", path=path)
-    return Warehouse(name, path)
+    warehouse = Warehouse(name, path)
+    assert migrate(warehouse.settings.warehouse_admin_dsn) == []  # what a clone lacks: rights on the database itself
+    return warehouse
+
+
+@cache
+def _template(path: Path) -> str:
+    """A migrated database that nobody is connected to, gone with the session."""
+    name = f"template_{uuid.uuid4().hex[:10]}"
+    dsn = config.load(path).warehouse_admin_dsn
+    _as_admin(dsn, f"CREATE DATABASE {name}")
+    atexit.register(_drop_quietly, dsn, name)
+    migrate(psycopg2.extensions.make_dsn(dsn, dbname=name))
+    return name
+
+
+def _drop_quietly(dsn: str, name: str) -> None:
+    with contextlib.suppress(psycopg2.OperationalError):  # a stack that is gone has taken it along
+        _as_admin(dsn, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def drop_warehouse(captured: Captured, warehouse: Warehouse) -> None:
@@ -166,7 +191,11 @@ def drop_warehouse(captured: Captured, warehouse: Warehouse) -> None:
 
 
 def _admin(captured: Captured, statement: str) -> None:
-    connection = psycopg2.connect(config.load(captured.config).warehouse_admin_dsn)
+    _as_admin(config.load(captured.config).warehouse_admin_dsn, statement)
+
+
+def _as_admin(dsn: str, statement: str) -> None:
+    connection = psycopg2.connect(dsn)
     connection.autocommit = True
     connection.cursor().execute(statement)
     connection.close()

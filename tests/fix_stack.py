@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,6 +121,8 @@ class WarehouseCluster:
 
     cluster: postgres.Cluster
     templates: dict[str, str] = field(default_factory=dict)
+    cloning: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    spare: Future[str] | None = None
 
     def fresh_database(self, prefix: str = "test", template: str | None = None) -> FreshDatabase:
         """A new database, cloned from ``warehouse`` (migrated), from another template of ``template()``, or empty."""
@@ -127,13 +130,22 @@ class WarehouseCluster:
             from cdc.warehouse.migrate import migrate
 
             self.template("warehouse", migrate)
+        return self._described(self._clone(prefix, self.templates[template] if template else "template0"))
+
+    def migrated_database(self) -> FreshDatabase:
+        """A migrated database for one test. While that runs, the next test's is cloned."""
+        spare, self.spare = self.spare, None
+        found = self.fresh_database("warehouse", "warehouse") if spare is None else self._described(spare.result())
+        self.spare = self.cloning.submit(self._clone, "warehouse", self.templates["warehouse"])
+        return found
+
+    def _clone(self, prefix: str, origin: str) -> str:
         name = f"{prefix}_{uuid.uuid4().hex[:12]}"
         with self._admin() as cursor:
-            origin = sql.Identifier(self.templates[template] if template else "template0")
             cursor.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log").format(sql.Identifier(name), origin)
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log").format(*map(sql.Identifier, (name, origin)))
             )
-        return self._described(name)
+        return name
 
     def template(self, name: str, build: Callable[[str], object]) -> None:
         """Make a template once: ``build`` gets the owner's DSN of a new, empty database and must close its connections."""
@@ -172,7 +184,8 @@ class _Cursor:
 def warehouse_cluster() -> Iterator[WarehouseCluster]:
     """PostgreSQL alone, with the warehouse's login roles; one password (``test``) for all."""
     folder = private_folder(Path(tempfile.mkdtemp(prefix="cdc-warehouse-")))
-    tuning = {**postgres.WAREHOUSE, "fsync": "off", "shared_buffers": "128MB"}
+    # Tests connect thousands of times; stretching a password that everybody knows is most of what that costs a client.
+    tuning = {**postgres.WAREHOUSE, "fsync": "off", "shared_buffers": "128MB", "scram_iterations": "1"}
     cluster = postgres.Cluster("warehouse", folder / "data", folder / "warehouse.log", free_port(set()), "test", tuning)
     runner = Runner(private_folder(folder / "run"))
 
@@ -188,9 +201,11 @@ def warehouse_cluster() -> Iterator[WarehouseCluster]:
         missing_service(f"PostgreSQL: {error}")
     warehouse = WarehouseCluster(cluster)
     with warehouse._admin() as cursor:
+        cursor.execute("ALTER ROLE postgres PASSWORD 'test'")  # initdb has stretched it
         for login in LOGINS:
             cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'test'").format(sql.Identifier(login)))
     yield warehouse
+    warehouse.cloning.shutdown()
     remove()
     atexit.unregister(remove)
 
@@ -198,6 +213,6 @@ def warehouse_cluster() -> Iterator[WarehouseCluster]:
 @pytest.fixture
 def warehouse_database(warehouse_cluster: WarehouseCluster) -> Iterator[FreshDatabase]:
     """One migrated warehouse database."""
-    database = warehouse_cluster.fresh_database("warehouse", template="warehouse")
+    database = warehouse_cluster.migrated_database()
     yield database
     warehouse_cluster.drop(database)

@@ -130,8 +130,18 @@ def edge(database: FreshDatabase, name: str = "trading") -> tuple[int, list[str]
 
 def everything(database: FreshDatabase) -> dict[str, list]:
     """All rows of all tables that a commit may touch."""
-    tables = query(database.admin_dsn, "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('audit', 'pipeline', 'trading_state') AND tablename !~ '^entry_'")
-    return {name: sorted(map(str, query(database.admin_dsn, f"SELECT t::text FROM {name} t"))) for (name,) in tables if name != "pipeline.lease"}
+    connection = psycopg2.connect(database.admin_dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('audit', 'pipeline', 'trading_state') AND tablename !~ '^entry_'")
+            found = {}
+            for (name,) in cursor.fetchall():
+                if name != "pipeline.lease":
+                    cursor.execute(f"SELECT t::text FROM {name} t")
+                    found[name] = sorted(map(str, cursor.fetchall()))
+            return found
+    finally:
+        connection.close()
 
 
 def verified(database: FreshDatabase, name: str = "trading") -> list[str]:

@@ -97,6 +97,11 @@ class Runner:
         record = self._record(name)
         return record.identity if record is not None and process.alive(record.identity) else None
 
+    def killed(self, name: str) -> bool:
+        """Whether a part has ended without being stopped."""
+        record = self._record(name)
+        return record is not None and not process.alive(record.identity)
+
     def start(self, part: Part, report: Report) -> bool:
         """Make sure that the part runs with its present configuration and answers. False when it already did.
 

@@ -163,13 +163,9 @@ class Stack:
         choices = self._known()
         tuning = postgres.SOURCE if name == "source" else postgres.WAREHOUSE
         return postgres.Cluster(
-            name,
-            self.state / name,
-            self.state / "log" / f"{name}.log",
-            choices.ports[name],
-            choices.passwords[f"{name}_admin"],
-            tuning,
-        )
+            name, self.state / name, self.state / "log" / f"{name}.log", choices.ports[name],
+            choices.passwords[f"{name}_admin"], tuning,
+        )  # fmt: skip
 
     def maria_server(self) -> mariadb.Server:
         """The MariaDB server with ``portfolio``, where that was chosen."""
@@ -191,7 +187,13 @@ class Stack:
             prepare.warehouse_schemas(self.addresses(), self.state, report)
 
     def _start(self, name: str, report: Report) -> None:
-        self._runner.start(self._part(name), report)
+        part = self._part(name)
+        if isinstance(part, Worker) and self._runner.killed(name):
+            from cdc.local.fencing import end_transactions  # loads the Kafka client
+
+            fenced = end_transactions(part.bootstrap, part.group, f"{part.topics}-configs")
+            report(f"{name}: was killed: ended what {len(fenced)} of its producers may have left open in Kafka")
+        self._runner.start(part, report)
 
     def _stop(self, name: str, report: Report) -> None:
         part = self._part(name)

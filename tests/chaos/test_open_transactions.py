@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 import pytest
 from confluent_kafka import Producer
 
+from cdc.local.fencing import end_transactions
 from cdc.stream import Stream
-from cdc.topic import describe
+from cdc.topic import describe, ends
 from tests.chaos.conftest import LOG, Feed, position
 from tests.chaos.processes import Process, until
 from tests.chaos.test_halts import status
@@ -86,12 +87,12 @@ def test_until_caught_up_ends_after_what_was_aborted(
     assert position(warehouse) == len(feed.first)
 
 
-def die(warehouse: Warehouse, topic: OwnTopic, made_s_ago: float) -> None:
+def die(warehouse: Warehouse, topic: OwnTopic, made_s_ago: float, name: str = "") -> None:
     """A producer that is killed inside a transaction, whose first record was made so long ago."""
     servers = warehouse.settings.kafka["bootstrap.servers"]
     made = str(int((time.time() - made_s_ago) * 1000))
     dying = subprocess.Popen(
-        [sys.executable, "-c", DYING, servers, topic.name, f"dying_{uuid.uuid4().hex[:8]}", made],
+        [sys.executable, "-c", DYING, servers, topic.name, name or f"dying_{uuid.uuid4().hex[:8]}", made],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert dying.stdout is not None
@@ -149,3 +150,21 @@ def test_the_worker_says_once_that_it_is_held_back(
         assert stream.lag() == 1 + len(feed.second)
     finally:
         stream.close()
+
+
+def test_what_tasks_of_a_killed_worker_left_open_is_ended(warehouse: Warehouse, topic: OwnTopic) -> None:
+    """Those of every connector that is still there; their transactions would last for ten minutes."""
+    topic.create()
+    configs = OwnTopic(warehouse.settings.kafka["bootstrap.servers"])
+    said = (("connector-a-b", b"{}"), ("task-a-b-0", b"{}"), ("connector-gone", b"{}"), ("task-gone-0", b"{}"))
+    configs.create([TopicRecord(0, key.encode(), value, 0) for key, value in (*said, ("connector-gone", None))])
+    group = configs.name
+    try:
+        die(warehouse, topic, 0, f"{group}-a-b-0")
+        kafka = warehouse.settings.kafka
+        held = ends(kafka, [topic.name])[topic.name]
+        assert (held.stable, held.high) == (0, 1)
+        assert end_transactions(kafka["bootstrap.servers"], group, configs.name) == [f"connect-cluster-{group}", f"{group}-a-b-0"]
+        until(lambda: ends(kafka, [topic.name])[topic.name].stable == 2)  # the record, and the mark that it is void
+    finally:
+        configs.delete()

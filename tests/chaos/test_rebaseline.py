@@ -45,7 +45,7 @@ def own(stack: Stack) -> Iterator[Own]:
         definition = own.folder / "definition.yaml"
         definition.write_text(f"{definition.read_text()}heartbeat_interval_ms: 1000\n")
         own.cdc("policy", "init", own.name, "--clear", "*.n", "--clear", "*.id", "--clear", "loose.note")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.drain()
         yield own
 

@@ -75,7 +75,7 @@ def own(stack: Stack) -> Iterator[Own]:
         definition = own.folder / "definition.yaml"
         definition.write_text(f"{definition.read_text()}heartbeat_interval_ms: 1000\n")
         own.cdc("policy", "init", own.name, *[word for table in ("kept", "loose", "altered") for word in ("--clear", f"{table}.*")])
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.drain()
         yield own
         if topic(own) != own.name:

@@ -122,7 +122,7 @@ def test_each_harm_is_named_and_the_sql_that_is_printed_mends_it(own: Own, tmp_p
 def applied(own: Own) -> Own:
     """The same, captured."""
     own.cdc("policy", "init", own.name)
-    own.cdc("connectors", "apply", own.name)
+    own.apply()
     own.wait()
     return own
 

@@ -91,7 +91,7 @@ def own(stack: Stack) -> Iterator[Own]:
         made.run(*SCHEMA)
         made.cdc("connectors", "init", made.name, "--apply-sql")
         made.cdc("policy", "init", made.name, "--clear", "accounts.*", "--clear", "moved.*", "--clear", "other.*", "--clear", "small.*")
-        made.cdc("connectors", "apply", made.name)
+        made.apply()
         yield made
 
 

@@ -21,6 +21,7 @@ from cdc.local import mariadb as servers
 from cdc.local import workload
 from cdc.local.mariadb import Server
 from cdc.local.stack import Stack
+from connectors.mariadb_profile import HEARTBEAT_QUERY
 from tests.oracle.mariadb import compare_maria
 from tests.oracle.sweep import sweep
 
@@ -71,6 +72,7 @@ def _drain(stack: Stack) -> None:
     with stack.maria_server().connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT date_format(now(6), '%Y-%m-%d %H:%i:%s.%f+00')")
         ((now,),) = cursor.fetchall()
+        cursor.execute(HEARTBEAT_QUERY)
     ends = time.monotonic() + 120
     while True:
         cdc(stack, "replicate", "portfolio", "--until-caught-up")

@@ -27,7 +27,7 @@ def own(stack: Stack) -> Iterator[Own]:
         definition = own.folder / "definition.yaml"
         definition.write_text(f"{definition.read_text()}heartbeat_interval_ms: 500\n")
         own.cdc("policy", "init", own.name, "--clear", "*.*.*")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.drain()
         yield own
 

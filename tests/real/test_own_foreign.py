@@ -38,7 +38,7 @@ def foreign(stack: Stack) -> Iterator[Own]:
         FIRST_INIT.append(own.cdc("connectors", "init", own.name).stderr)
         own.psql(own.folder / f"{own.name}.sql")
         own.cdc("policy", "init", own.name, "--clear", "public.film.*", "--clear", "*.account.on")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.warehouse.drain(own.name)
         own.psql(HERE / "changes.sql")
         own.drain()

@@ -70,7 +70,7 @@ def shaped(stack: Stack) -> Iterator[Own]:
         INIT.append(own.cdc("connectors", "init", own.name, "--apply-sql").stderr)
         connection.close()
         own.cdc("policy", "init", own.name, "--clear", "*.*.*")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.warehouse.drain(own.name)
         yield own
 

@@ -43,7 +43,7 @@ def own(stack: Stack) -> Iterator[Own]:
         definition = own.folder / "definition.yaml"
         definition.write_text(f"{definition.read_text()}heartbeat_interval_ms: 1000\n")
         own.cdc("policy", "init", own.name, "--clear", "*.n")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         with ConnectClient(stack.addresses().connect_url) as client:  # many chunks, so that one can pause among them
             client.put_config(own.name, {**client.config(own.name), "incremental.snapshot.chunk.size": str(CHUNK)})
         running(own)

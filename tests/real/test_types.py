@@ -48,7 +48,7 @@ def typed(stack: Stack) -> Iterator[Own]:
         fill(own, 0)
         own.cdc("connectors", "init", own.name, "--schema", "types", "--apply-sql")
         own.cdc("policy", "init", own.name, "--clear", "*.*.*")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.wait()
         fill(own, STREAMED)
         own.run("ALTER TYPE kinds.side ADD VALUE 'added later'", f"INSERT INTO types.k_enum VALUES ({STREAMED + 500}, 'added later')")
@@ -136,7 +136,7 @@ def test_a_table_named_like_a_type_is_captured_and_what_debezium_would_fail_at_i
         assert "public.bare.v: its schema has a table or type named like its type" in said
         assert "public.dated.v: its schema has a table or type named like its type" in said
         own.cdc("policy", "init", own.name, "--clear", "*.*.*")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.wait()
         own.run("INSERT INTO numeric VALUES (2, 2.5)", "INSERT INTO date VALUES (2, '2024-02-29')", "UPDATE text SET v = 'y'", "UPDATE money SET v = 3")
         own.drain()

@@ -62,7 +62,7 @@ def typed(stack: Stack, contrib: Other) -> Iterator[Own]:
         own.run(*KEYS, *KEYED)
         own.cdc("connectors", "init", own.name, "--schema", "types", "--apply-sql")
         own.cdc("policy", "init", own.name, "--clear", "*.*.*")
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.wait()
         fill(own, STREAMED, KINDS)
         own.run(*KEY_CHANGES)

@@ -28,7 +28,7 @@ def odd(stack: Stack) -> Iterator[Own]:
         own.cdc("connectors", "init", own.name, "--schema", "public", "--apply-sql")
         own.cdc("policy", "init", own.name, "--clear", "*.*.*")
         own.policy.write_text(own.policy.read_text().replace("sealed: clear", "sealed: seal"))
-        own.cdc("connectors", "apply", own.name)
+        own.apply()
         own.wait()
         for name in ("infinite", "early"):
             own.run(f"UPDATE {name} SET id = id + 10 WHERE id = 0", f"UPDATE {name} SET d = d, sealed = sealed WHERE id > 0 AND id < 3")

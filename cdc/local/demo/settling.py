@@ -9,6 +9,7 @@ from cdc.local.demo.stage import SOURCES, Stage
 from cdc.local.demo.traffic import Traffic
 from cdc.local.workload import WorkloadSummary
 from cdc.topic import ends
+from connectors.postgres_profile import HEARTBEAT_QUERY
 
 
 def settle(stage: Stage, traffic: Traffic) -> dict[str, WorkloadSummary]:
@@ -32,9 +33,13 @@ def settle(stage: Stage, traffic: Traffic) -> dict[str, WorkloadSummary]:
 
 
 def _captured(stage: Stage, source: str) -> Callable[[], bool]:
-    """Whether Debezium has confirmed everything committed at the source up to now."""
+    """Whether Debezium has confirmed everything committed at the source up to now.
+
+    It confirms a position once a captured change has come after it: the next heartbeat's, which is made here at once.
+    """
     dsn = stage.settings.sources[source].admin_dsn or ""
     ((lsn,),) = ask(dsn, "SELECT pg_current_wal_insert_lsn()")
+    ask(dsn, HEARTBEAT_QUERY)
     confirmed = "SELECT confirmed_flush_lsn >= %s FROM pg_replication_slots WHERE slot_name = %s"
     return lambda: ask(dsn, confirmed, lsn, f"cdc_{source}") == [(True,)]
 
