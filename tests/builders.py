@@ -90,7 +90,7 @@ tables:
   '"Back Office"."Hold""ers"':
     columns: {email: {protect: token, domain: email, class: personal}, no: clear, v: clear}
   cdc.heartbeat:
-    columns: {id: clear, beat_at: clear, system_identifier: clear, timeline: clear}
+    columns: {id: clear, system_identifier: clear, timeline: clear}
 """)
 
 
