@@ -56,7 +56,7 @@ def test_any_history_in_any_batches_passes_after_each_of_them(warehouse_database
 
 
 def test_every_type_of_a_real_source_in_clear_passes(warehouse_database: FreshDatabase):
-    """Records of a real Debezium, all columns in clear: each type's text in the entry against PostgreSQL's own."""
+    """Records of a real Debezium, all columns of theirs in clear: each type's text in the entry against PostgreSQL's own."""
     policy = Policy("trading", "clear", {table: _clear(columns) for table, columns in _golden_tables().items()})
     records = [Record("golden", 0, one.offset, one.key, one.value, one.headers, one.timestamp) for one in golden.records()]
     with worker(warehouse_database, policy) as it:
@@ -85,6 +85,7 @@ def _golden_tables() -> dict[str, set[str]]:
         if isinstance(event, ChangeEvent):
             name = qualified_name(event.table.schema, event.table.name)
             found.setdefault(name, set()).update(column.name for column in event.table.columns)
+    found["cdc.heartbeat"].remove("beat_at")  # hidden, so that the worker does not judge the beats that were left out
     return found
 
 
