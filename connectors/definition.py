@@ -15,7 +15,7 @@
 
 Optional: ``extends`` (:mod:`connectors.overlay`), ``publication`` (``cdc_<database>``), ``exclude`` (Java regular
 expressions on ``schema.table``; partitions of a captured table belong here), ``replication_factor`` (1),
-``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (20), ``database.sslmode`` (prefer), ``database.sslrootcert`` (a
+``heartbeat_interval_ms`` (10000), ``poll_interval_ms`` (50), ``database.sslmode`` (prefer), ``database.sslrootcert`` (a
 path on the workers; PEM for PostgreSQL, a Java trust store for MariaDB and MySQL), and ``settings``: raw settings of
 Debezium or Connect, in place of the profile's or beside them.
 ``cdc connectors init`` writes a definition for a database.
@@ -58,7 +58,7 @@ BOUNDS = {
     "port": (1, 65_535),
 }
 """Of whole numbers, both ends included."""
-DEFAULTS = {"replication_factor": 1, "heartbeat_interval_ms": 10_000, "poll_interval_ms": 20}
+DEFAULTS = {"replication_factor": 1, "heartbeat_interval_ms": 10_000, "poll_interval_ms": 50}
 NAME = r"[a-z][a-z0-9_]{0,54}"
 TOPIC = r"[A-Za-z0-9][A-Za-z0-9._-]{0,248}"
 IDENTIFIER = r"""[^\x00-\x1f,."'\\]{1,63}"""

@@ -147,7 +147,7 @@ def test_an_answer_that_is_lost_is_looked_up(running: Own, client: ConnectClient
     with serving(Scripted(losing)) as proxy:
         _, told = connectors(running, "apply", running.name, **through(running, proxy.url))
     assert f"{running.name}: applied (the response was lost)" in told
-    assert client.config(running.name)["poll.interval.ms"] == "20"
+    assert client.config(running.name)["poll.interval.ms"] == "50"
 
 
 def test_an_edit_by_somebody_else_is_named_mended_and_can_be_rolled_back_to(running: Own, client: ConnectClient):
@@ -155,13 +155,13 @@ def test_an_edit_by_somebody_else_is_named_mended_and_can_be_rolled_back_to(runn
     (change,) = planned(running, code=10)["plan"]
     assert (change["action"], change["edited"]) == ("update", True)
     assert change["settings"] == [
-        {"setting": "poll.interval.ms", "before": "77", "after": "20"},
+        {"setting": "poll.interval.ms", "before": "77", "after": "50"},
         {"setting": "stray", "before": "(not shown)", "after": None},
     ]
     client.put_config(running.name, {k: v for k, v in client.config(running.name).items() if k != "stray"})
     _, told = connectors(running, "apply", running.name)
     assert "edited since it was applied" in told
-    assert "poll.interval.ms  77 → 20" in told
+    assert "poll.interval.ms  77 → 50" in told
     connectors(running, "rollback", running.name)
     assert client.config(running.name)["poll.interval.ms"] == "77"
     assert [entry["command"] for entry in operations(running)][-2:] == ["apply", "rollback"]
@@ -376,7 +376,7 @@ def test_edit_shows_the_plan_and_applies_or_leaves_all_as_it_was(running: Own, c
     old = definition.read_text()
     editor = {"VISUAL": "sed -i '$a poll_interval_ms: 35'"}
     told = connectors(running, "edit", running.name, code=4, **editor)[1]  # nobody to ask
-    assert "poll.interval.ms  20 → 35" in told
+    assert "poll.interval.ms  50 → 35" in told
     assert definition.read_text() == old
     connectors(running, "edit", running.name, "--yes", **editor)
     assert client.config(running.name)["poll.interval.ms"] == "35"
