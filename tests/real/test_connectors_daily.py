@@ -182,7 +182,7 @@ def test_two_admins_who_apply_at_once_leave_what_one_of_them_wanted(running: Own
     with ThreadPoolExecutor(2) as admins:
         asked = {
             wanted: admins.submit(running.cdc, "connectors", "apply", running.name, code=None, CDC_CONFIG=str(path))
-            for wanted, path in (("20", running.warehouse.path), ("35", other))
+            for wanted, path in (("50", running.warehouse.path), ("35", other))
         }
         done = {wanted: each.result() for wanted, each in asked.items()}
     live = client.config(running.name)["poll.interval.ms"]
