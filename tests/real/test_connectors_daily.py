@@ -191,8 +191,11 @@ def test_two_admins_who_apply_at_once_leave_what_one_of_them_wanted(running: Own
     (beaten,) = (each for wanted, each in done.items() if wanted != live)
     assert beaten.returncode in {0, 4}, beaten.stderr
     assert beaten.returncode == 0 or "poll.interval.ms" in beaten.stderr
-    assert {entry["outcome"] for entry in operations(running)[before:]} <= {"updated", "failed"}
-    assert len(operations(running)) == before + 2
+    recorded = operations(running)[before:]
+    assert {entry["outcome"] for entry in recorded} <= {"updated", "failed"}
+    waiting = running.stack.state / "unrecorded-operations.ndjson"  # where the warehouse was not to be had for a moment
+    later = waiting.read_text().splitlines() if waiting.exists() else []
+    assert len(recorded) + len(later) >= sum(each.returncode == 0 for each in done.values())
     other.unlink()
     connectors(running, "apply", running.name)
 
