@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cdc.debezium import Decoder
 from cdc.errors import Conflict, RecordError, TransientError, Unreachable
-from cdc.event import End, Event
+from cdc.event import End, Event, Record
 from cdc.gap import Gap, Going
 from cdc.stream import Stream
 from cdc.topic import Topic, describe
@@ -119,16 +119,11 @@ def _unread(stand: Halt, place: Place, topic: Topic) -> bool:
     stream = Stream(place.kafka, topic, f"{stand.log}-gap")
     try:
         stream.rewind(stand.position)
-        for _ in range(25):
-            if stream.read(1):
-                return True
-            if stream.lag() == 0:
-                break
+        return _next(stream) is not None
     except TransientError as error:
         raise Unreachable(str(error), hint="cdc local status") from None
     finally:
         stream.close()
-    return False
 
 
 def _of_transaction(halt: Halt) -> Gap:
@@ -185,16 +180,22 @@ def _first(halt: Halt, place: Place, topic: Topic) -> tuple[int, int, Event | No
     try:
         low, high = stream.bounds()
         stream.rewind(low)
-        for _ in range(25):
-            records = stream.read(1)
-            if records:
-                return low, high, Decoder().decode(records[0])
-            if stream.lag() == 0:
-                break
+        record = _next(stream)
+        return low, high, None if record is None else Decoder().decode(record)
     except RecordError:  # the worker will say so
         return low, high, None
     except TransientError as error:
         raise Unreachable(str(error), hint="cdc local status") from None
     finally:
         stream.close()
-    return low, high, None
+
+
+def _next(stream: Stream) -> Record | None:
+    """The first record from where the stream reads, if there is one."""
+    for _ in range(25):
+        records = stream.read(1)
+        if records:
+            return records[0]
+        if stream.lag() == 0:
+            break
+    return None

@@ -125,11 +125,12 @@ class Assembly:
     def _change(self, event: ProtectedEvent) -> None:
         """A change that the log has not seen gets a version and goes to state; a replay is recorded and no more."""
         table, origin = event.table, event.origin
-        if table.table == HEARTBEAT_TABLE:
+        heartbeat = table.table == HEARTBEAT_TABLE
+        if heartbeat:
             self._epoch = source_epoch(event, self._epoch)
         ordinal = 1 if table not in self._introduced and self._introduce(event) else 0
         replay = self._judge(origin)
-        if table.table == HEARTBEAT_TABLE and replay is None:
+        if heartbeat and replay is None:
             self._beat = beat(event, self._beat)
         seq, ordered_at = self._place(origin)
         row: tuple[int, int | None] | None = None
